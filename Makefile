@@ -1,0 +1,32 @@
+# make demo | test | bench | check. Each sets up what it needs first; all of it is idempotent.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+.PHONY: demo test bench check setup lock format
+
+setup:
+	@tools/setup
+
+demo: setup
+	@$(PYTHON) tools/demo.py
+
+test: check
+	@$(PYTHON) -m pytest
+
+bench: setup
+	@tools/setup bench
+	@$(PYTHON) tests/bench/run.py
+
+check: setup
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-cache
+	@.venv/bin/hostagent policy schema --check policies/policy.schema.json
+
+format:
+	@.venv/bin/ruff format .
+	@.venv/bin/ruff check --fix .
+
+lock:
+	@.venv/bin/uv pip compile --universal --generate-hashes --python-version 3.11 --extra dev \
+	  --no-emit-index-url --no-header -q pyproject.toml -o requirements.lock

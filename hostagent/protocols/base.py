@@ -1,0 +1,185 @@
+"""The whole vocabulary between a protocol session and the loop that runs it. Nothing else crosses.
+
+A session is sans-IO: it is handed events, and answers with bytes and commands. Two rules:
+
+1. **Bytes leave in order.** After each call the pump takes what `to_client` and `to_upstream` hold, then runs
+   `commands` in order. A session never waits: it remembers where it stands and returns.
+2. **Undecided bytes stay inside.** A session puts a request into `to_upstream` only from within `decided()`,
+   that is after its decision was made and its record accepted.
+
+Reader contract, the same for every decoder below a session: return what was read, or None for "need more"
+(and then nothing was consumed), or raise `PeerError`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from hostagent.values.decision import Decision, Outcome
+
+
+class Leg(StrEnum):
+    """The two connections of a flow: the one the client made, and ours to the real destination."""
+
+    CLIENT = "client"
+    UPSTREAM = "upstream"
+
+
+class Phase(StrEnum):
+    """What a request asks leave for. PREPARE plans and does not run; EXECUTE runs, and is what events count."""
+
+    PREPARE = "prepare"
+    EXECUTE = "execute"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One statement (or command, or call), as the client wrote it. `number` counts from 1 within the session.
+
+    `context` names the session settings that change what the text means (`key=value`, sorted), so that a
+    remembered decision is never used under other settings. `schemas`: where unqualified names resolve, in
+    order; None when that is not known any more. `function_oid` is set for a call by number, which has no text
+    of its own (PostgreSQL's FunctionCall message).
+    """
+
+    number: int
+    phase: Phase
+    text: str
+    context: tuple[str, ...] = ()
+    schemas: tuple[str, ...] | None = None
+    wire: str = ""
+    function_oid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What the upstream leg logs in with; never sent to the client, logged, or recorded."""
+
+    user: str
+    secret: str = field(repr=False)
+
+
+# --- commands: session → pump ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Begin TLS on that leg once the bytes already queued for it are out. Answered by `tls_started`.
+
+    `early` are bytes already received that belong to the handshake.
+    """
+
+    leg: Leg
+    alpn: tuple[str, ...] = ()
+    early: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open the upstream leg to the flow's destination. Answered by `connected` or `upstream_lost`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """Answered by `decided`, at once when the ruling is remembered. Until then the client leg is not read."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A forwarded request ended; written beside its decision."""
+
+    decision_id: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Facts of the session for its events, such as the database user and name (never a secret)."""
+
+    facts: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeepCancelKey:
+    """Make `issued` (ours, sent to the client) mean `upstream` at this destination until the flow ends."""
+
+    issued: bytes
+    upstream: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The client asks, on a flow of its own, to cancel what runs under `issued`. Answered by `cancel_found`, or the
+    flow ends."""
+
+    issued: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End the flow once the queued bytes are out. `reason` is empty for an ordinary end."""
+
+    reason: str = ""
+
+
+Command = StartTls | Connect | Decide | Finished | Describe | KeepCancelKey | Cancel | Close
+
+
+# --- events: pump → session -----------------------------------------------------------------------------------
+
+
+class Session(ABC):
+    """One protocol conversation. The pump calls the methods below; each returns at once.
+
+    `captured` collects (leg the bytes came from, bytes) for the session recording; secrets are never put there.
+    """
+
+    def __init__(self) -> None:
+        self.to_client: list[bytes] = []
+        self.to_upstream: list[bytes] = []
+        self.commands: list[Command] = []
+        self.captured: list[tuple[Leg, bytes]] = []
+
+    @property
+    def client_held(self) -> bool:
+        """Whether the session takes no more client bytes for now; the pump stops reading that leg meanwhile."""
+        return False
+
+    @abstractmethod
+    def client_data(self, data: bytes) -> None:
+        """Bytes from the client (decrypted where TLS runs). Raises PeerError."""
+
+    @abstractmethod
+    def upstream_data(self, data: bytes) -> None:
+        """Bytes from the upstream (decrypted where TLS runs). Raises PeerError."""
+
+    @abstractmethod
+    def client_eof(self) -> None:
+        """The client will send no more."""
+
+    @abstractmethod
+    def connected(self) -> None:
+        """The upstream leg is open."""
+
+    @abstractmethod
+    def upstream_lost(self, reason: str) -> None:
+        """The upstream leg could not be opened, its TLS could not be verified, or it ended.
+
+        `reason` is written for the client; empty for an ordinary end of stream.
+        """
+
+    @abstractmethod
+    def tls_started(self, leg: Leg, binding: bytes) -> None:
+        """TLS is up. `binding`: tls-server-end-point data (RFC 5929) of the server's certificate on that leg."""
+
+    @abstractmethod
+    def cancel_found(self, upstream: bytes) -> None:
+        """The answer to `Cancel`: the upstream's own key. The session asks to connect and hands it over."""
+
+    @abstractmethod
+    def decided(self, request: Request, decision: Decision) -> None:
+        """The answer to `Decide`. An APPROVE verdict reaches a session only as what the human answered."""

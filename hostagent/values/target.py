@@ -1,0 +1,31 @@
+"""Target: a configured destination, as a session and the upstream leg need it (policy files are its source)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class UpstreamTls(StrEnum):
+    """How the upstream leg is protected. There is no mode that encrypts without verifying."""
+
+    VERIFY_FULL = "verify-full"  # chain and name
+    VERIFY_CA = "verify-ca"  # chain; for servers whose certificate names another host
+    OFF = "off"  # plaintext, said in the file
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One configured destination. `ca_file` empty means the system's trust store.
+
+    `server_name` is the name that the upstream certificate must carry; empty means the name that the client
+    asked for (SNI), and without one the destination address. `credential` names a credential, or is empty
+    where the client's own authentication is relayed.
+    """
+
+    name: str
+    protocol: str
+    tls: UpstreamTls
+    ca_file: str = ""
+    server_name: str = ""
+    credential: str = ""
