@@ -1,0 +1,306 @@
+"""A flow: one intercepted connection, from accept to its last event. The pump between two legs and a session.
+
+    accepted → attributed → target found → session runs → ended          (any failure: refused, and recorded as such)
+
+The session is sans-IO; here its bytes go to the legs and its commands are carried out, in order. Two rules:
+
+1. Nothing is read from the client before the flow is attributed and its opening stands in the journal.
+2. Whatever goes wrong in here ends the flow; there is no way on that skips a step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hostagent.errors import HostError, PeerError
+from hostagent.protocols import base
+from hostagent.protocols.base import Leg as LegName
+from hostagent.recording import event
+from hostagent.recording.capture import SessionRecording
+from hostagent.recording.journal import RecordingError
+from hostagent.runtime.leg import Leg
+from hostagent.runtime.opening import Opened, Refused, open_flow
+from hostagent.runtime.tls import Tls
+from hostagent.upstream.connect import connect
+from hostagent.upstream.verify import context_for, end_point_binding
+from hostagent.values.decision import Decision
+from hostagent.values.flow import FlowId
+
+if TYPE_CHECKING:
+    from hostagent.runtime.worker import Worker
+
+Step = Callable[[], None]
+
+log = logging.getLogger("hostagent.flow")
+
+ESTABLISH_DEADLINE = 60.0  # seconds from accept to an authenticated session; a typed password fits
+
+
+class Flow:
+    """One intercepted connection. Made at accept; the worker holds it until it has ended."""
+
+    def __init__(self, worker: Worker, flow_id: FlowId) -> None:
+        self.id = flow_id
+        self.client = Leg(LegName.CLIENT, self)
+        self.upstream = Leg(LegName.UPSTREAM, self)
+        self.client.hold()  # until it is open
+        self._worker = worker
+        self._opened: Opened | None = None
+        self._session: base.Session | None = None
+        self._recording: SessionRecording | None = None
+        self._deadline = asyncio.get_running_loop().call_later(ESTABLISH_DEADLINE, self._late)
+        self._forwarded: dict[str, int] = {}  # decision id → monotonic ns when its request went on
+        self._decisions = 0
+        self._undecided = 0
+        self._cancel_keys: list[bytes] = []
+        self._started = time.monotonic_ns()
+        self.bytes_from = {LegName.CLIENT: 0, LegName.UPSTREAM: 0}
+        self.ended_because: str | None = None
+
+    # what the gate needs
+
+    @property
+    def actors(self) -> frozenset[str]:
+        return self._open.actors
+
+    @property
+    def target_name(self) -> str:
+        return self._open.target.name
+
+    @property
+    def context(self) -> event.FlowContext:
+        return self._open.context
+
+    def next_decision_id(self) -> str:
+        self._decisions += 1
+        return f"{self.id}.{self._decisions}"
+
+    def decided(self, request: base.Request, decision: Decision) -> None:
+        """The gate's answer; its record is written."""
+        if self.ended_because is not None or self._session is None:
+            return
+        if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
+            self._forwarded[decision.id] = time.monotonic_ns()
+        if self._recording is not None:
+            self._recording.note("decision", event.decision_note(request.text, decision))
+        session = self._session
+        self._guarded(lambda: session.decided(request, decision))
+        if self._undecided:
+            self._undecided -= 1
+            self.client.release()
+
+    # what the legs tell
+
+    def opened(self, leg: Leg) -> None:
+        if leg is self.client:
+            self._worker.spawn(self._open_up())
+
+    def received(self, leg: Leg, data: bytes) -> None:
+        self.bytes_from[leg.name] += len(data)
+        session = self._session
+        if session is None:
+            return
+        if leg is self.client:
+            self._guarded(lambda: session.client_data(data))
+        else:
+            self._guarded(lambda: session.upstream_data(data))
+
+    def encrypted(self, leg: Leg) -> None:
+        session = self._session
+        if session is None:
+            return
+        certificate = leg.peer_certificate() if leg is self.upstream else b""
+        binding = end_point_binding(certificate) if certificate else b""
+        self._guarded(lambda: session.tls_started(leg.name, binding))
+
+    def ended(self, leg: Leg) -> None:
+        session = self._session
+        if session is None:
+            self.end("the client left")
+        elif leg is self.client:
+            self._guarded(session.client_eof)
+        else:
+            self._guarded(lambda: session.upstream_lost(""))
+
+    def lost(self, leg: Leg, error: Exception | None) -> None:
+        session = self._session
+        if leg is self.client or session is None:
+            self.end("" if error is None else f"client leg: {error}")
+        else:
+            self._guarded(lambda: session.upstream_lost(_reason(error)))
+            self.end("" if error is None else f"upstream leg: {error}")
+
+    def congested(self, leg: Leg, stuck: bool) -> None:
+        other = self.upstream if leg is self.client else self.client
+        if stuck:
+            other.hold()
+        else:
+            other.release()
+
+    # the pump
+
+    def _guarded(self, step: Step) -> None:
+        """Let the session take one step and carry out what it wants. What it raises ends the flow."""
+        if self.ended_because is not None:
+            return
+        try:
+            step()
+            self._drain()
+        except PeerError as error:
+            self._drain_bytes()
+            self.end(f"protocol error: {error}")
+        except RecordingError as error:
+            self.end(f"not recorded: {error.what}")
+        except Exception:  # a fault of ours must end this flow, and this flow only
+            log.exception("session_failed flow=%s session=%r", self.id, self._session)
+            self.end("internal error")
+
+    def _drain(self) -> None:
+        session = self._open.session
+        while self.ended_because is None:
+            self._drain_bytes()
+            if not session.commands:
+                return
+            commands, session.commands = session.commands, []
+            for command in commands:
+                self._carry_out(command)
+
+    def _drain_bytes(self) -> None:
+        session = self._open.session
+        if session.captured:
+            self._capture(session.captured)
+            session.captured.clear()
+        if session.to_upstream:
+            self.upstream.write(session.to_upstream)
+            session.to_upstream.clear()
+        if session.to_client:
+            self.client.write(session.to_client)
+            session.to_client.clear()
+
+    def _capture(self, captured: list[tuple[LegName, bytes]]) -> None:
+        if self._recording is None:
+            self._recording = self._worker.start_recording(self._open.context)
+        now = (time.monotonic_ns() - self._started) // 1000
+        for leg, data in captured:
+            self._recording.capture(leg, data, now)
+
+    def _carry_out(self, command: base.Command) -> None:
+        match command:
+            case base.Decide(request):
+                if not self._worker.gate.ask(self, request):
+                    self._undecided += 1
+                    self.client.hold()
+            case base.Finished(decision_id):
+                started = self._forwarded.pop(decision_id, self._started)
+                self._worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
+            case base.StartTls(LegName.CLIENT):
+                self.client.await_hello(command.early, self._hello)
+            case base.StartTls():
+                self._start_upstream_tls(command.early)
+            case base.Connect():
+                self._worker.spawn(self._connect())
+            case base.Describe(facts):
+                self._established(facts)
+            case base.KeepCancelKey(issued, upstream):
+                self._cancel_keys.append(issued)
+                self._worker.spawn(self._worker.keep_cancel_key(self._open, issued, upstream))
+            case base.Cancel(issued):
+                self._worker.spawn(self._find_cancel_key(issued))
+            case base.Close(reason):
+                self.end(reason)
+
+    # slower steps
+
+    async def _open_up(self) -> None:
+        try:
+            opened = await open_flow(self._worker, self.id, self.client.transport)
+        except Refused as refused:
+            self.end(refused.reason)
+            return
+        self._opened = opened
+        self._session = opened.session
+        if opened.answer:  # the canary: answered here, never forwarded
+            self.client.write([opened.answer])
+            self.end("")
+            return
+        self.client.release()
+
+    def _hello(self, hello: bytes) -> None:
+        self._worker.spawn(self._start_client_tls(hello))
+
+    async def _start_client_tls(self, hello: bytes) -> None:
+        try:
+            context = await self._worker.leaf_context(hello, self._open)
+        except HostError as error:
+            log.error("leaf_failed flow=%s error=%s", self.id, error.what)
+            self.end("no certificate could be minted for the client leg")
+            return
+        self.client.start_tls(Tls(context, server_side=True))
+
+    def _start_upstream_tls(self, early: bytes) -> None:
+        target = self._open.target
+        try:
+            tls = Tls(context_for(target), server_side=False, server_name=self._open.upstream_name)
+        except (HostError, ssl.SSLError, ValueError) as error:
+            self._open.session.upstream_lost(f"TLS to target {target.name} is not possible: {error}")
+            return
+        self.upstream.start_tls(tls, early)
+
+    async def _connect(self) -> None:
+        opened = self._open
+        if opened.refusal:
+            self._guarded(lambda: opened.session.upstream_lost(opened.refusal))
+            return
+        try:
+            await connect(opened.destination, lambda: self.upstream)
+        except OSError as error:
+            reason = f"the upstream {opened.destination} cannot be reached: {error.strerror or 'no answer'}"
+            self._guarded(lambda: opened.session.upstream_lost(reason))
+            return
+        if self.ended_because is not None:
+            self.upstream.abort()
+        self._guarded(opened.session.connected)
+
+    async def _find_cancel_key(self, issued: bytes) -> None:
+        found = await self._worker.find_cancel_key(self._open, issued)
+        if found is None:
+            self.end("a cancel request with an unknown key")
+        else:
+            self._guarded(lambda: self._open.session.cancel_found(found))
+
+    def _established(self, facts: tuple[tuple[str, str], ...]) -> None:
+        self._deadline.cancel()
+        self._open.context.describe(dict(facts))
+        self._worker.gate.record(event.session_opened(self._open.context))
+
+    def _late(self) -> None:
+        self.end(f"no session within {ESTABLISH_DEADLINE:g} s")
+
+    def end(self, reason: str) -> None:
+        """End the flow; idempotent. `reason` is for the event, empty for an ordinary end."""
+        if self.ended_because is not None:
+            return
+        self.ended_because = reason
+        self._deadline.cancel()
+        self.client.close()
+        self.upstream.close()
+        self._worker.flow_ended(self, self._opened, self._recording, self._cancel_keys)
+
+    @property
+    def _open(self) -> Opened:
+        if self._opened is None:
+            raise RuntimeError("the flow is not open")
+        return self._opened
+
+
+def _reason(error: Exception | None) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the upstream's certificate could not be verified: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS with the upstream failed: {error.reason or 'handshake failure'}"
+    return "" if error is None else "the upstream connection was lost"

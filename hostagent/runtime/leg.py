@@ -1,0 +1,231 @@
+"""A leg: one TCP connection of a flow, with TLS on it when asked. The only code that touches transports.
+
+One read buffer serves all legs of a worker: the loop fills it and calls `buffer_updated` before anything else can
+ask for it. A leg takes at most TURN bytes in one turn of the loop, so that one bulk stream does not starve the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from hostagent.protocols.base import Leg as LegName
+from hostagent.runtime.tls import Tls
+
+READ_BUFFER = 256 << 10
+TURN = 256 << 10  # bytes a leg may take in one turn of the loop
+WRITE_HIGH = 512 << 10  # queued beyond this, the other leg is not read
+MAX_HELLO = 64 << 10  # a ClientHello has less than one record; what follows it waits in the kernel
+TLS_DEADLINE = 10.0  # seconds for a handshake
+
+_buffer = memoryview(bytearray(READ_BUFFER))
+
+
+class Owner(Protocol):
+    """What a leg tells its flow."""
+
+    def opened(self, leg: Leg) -> None: ...
+    def received(self, leg: Leg, data: bytes) -> None: ...
+    def encrypted(self, leg: Leg) -> None: ...
+    def ended(self, leg: Leg) -> None: ...
+    def lost(self, leg: Leg, error: Exception | None) -> None: ...
+    def congested(self, leg: Leg, stuck: bool) -> None: ...
+
+
+class Leg(asyncio.BufferedProtocol):
+    """One connection of a flow. `name` says which; `owner` hears what happens."""
+
+    def __init__(self, name: LegName, owner: Owner) -> None:
+        self.name = name
+        self._owner = owner
+        self._transport: asyncio.Transport | None = None
+        self._tls: Tls | None = None
+        self._tls_timer: asyncio.TimerHandle | None = None
+        self._hello = b""  # the beginning of a TLS handshake, kept until it is known which certificate to show
+        self._heard: Callable[[bytes], None] | None = None
+        self._taken = 0
+        self._holds = 0  # how many reasons there are not to read
+        self.closed = False
+
+    # what the flow asks
+
+    def write(self, chunks: list[bytes]) -> None:
+        """Send these bytes, encrypted where TLS runs."""
+        if self._transport is None or self.closed:
+            return
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        if self._tls is not None:
+            self._tls.write(data)
+            data = self._tls.outgoing()
+        self._transport.write(data)
+
+    def start_tls(self, tls: Tls, early: bytes = b"") -> None:
+        """Run this TLS connection on the leg from here on; `early` was read before."""
+        self._tls = tls
+        self._start_timer()
+        if early or self._hello:
+            tls.feed(early + self._hello)
+            self._hello = b""
+        self._advance(tls)
+
+    def await_hello(self, early: bytes, heard: Callable[[bytes], None]) -> None:
+        """Keep what comes and call `heard` with it once the first TLS record is whole; then `start_tls` is due."""
+        self._heard = heard
+        self._start_timer()
+        self._listen(early)
+
+    def hold(self) -> None:
+        """Do not read until a matching `release`."""
+        self._holds += 1
+        if self._holds == 1 and self._transport is not None and not self.closed:
+            self._transport.pause_reading()
+
+    def release(self) -> None:
+        """Undo one `hold`."""
+        self._holds -= 1
+        if self._holds == 0 and self._transport is not None and not self.closed:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Close once the queued bytes are out."""
+        if self._transport is None or self.closed:
+            return
+        if self._tls is not None and self._tls.established:
+            self._tls.close()
+            if rest := self._tls.outgoing():
+                self._transport.write(rest)
+        self._transport.close()
+
+    def abort(self) -> None:
+        """Close now, dropping what is queued."""
+        if self._transport is not None and not self.closed:
+            self._transport.abort()
+
+    def peer_certificate(self) -> bytes:
+        """The peer's TLS certificate, DER; empty without one."""
+        return self._tls.peer_certificate() if self._tls is not None else b""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """The transport; only valid after `opened`."""
+        assert self._transport is not None
+        return self._transport
+
+    # what the loop calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH)
+        if self._holds:
+            self._transport.pause_reading()
+        self._owner.opened(self)
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
+        return _buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._count(nbytes)
+        tls = self._tls
+        if tls is None:
+            data = bytes(_buffer[:nbytes])
+            if self._heard is not None:
+                self._listen(data)
+            else:
+                self._owner.received(self, data)
+        else:
+            tls.feed(_buffer[:nbytes])
+            self._advance(tls)
+
+    def eof_received(self) -> bool:
+        if not self.closed:
+            self._owner.ended(self)
+        return True  # the flow closes the leg; half-closed until then
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed:  # else fail() has told it already
+            self.closed = True
+            self._stop_timer()
+            self._owner.lost(self, exc)
+
+    def pause_writing(self) -> None:
+        self._owner.congested(self, True)
+
+    def resume_writing(self) -> None:
+        self._owner.congested(self, False)
+
+    # inside
+
+    def _advance(self, tls: Tls) -> None:
+        try:
+            if not tls.established:
+                if not tls.handshake():
+                    self._flush(tls)
+                    return
+                self._stop_timer()
+                self._flush(tls)
+                self._owner.encrypted(self)
+            data = tls.read()
+        except ssl.SSLError as error:
+            self._flush(tls)  # the alert that tells the peer why
+            self.fail(error)
+            return
+        self._flush(tls)
+        if data:
+            self._owner.received(self, data)
+        if tls.closed and not self.closed:
+            self._owner.ended(self)
+
+    def fail(self, error: Exception) -> None:
+        """End the leg because of `error`; the flow hears it as `lost`."""
+        if not self.closed:
+            self.closed = True
+            self._stop_timer()
+            if self._transport is not None:
+                self._transport.close()
+            self._owner.lost(self, error)
+
+    def _listen(self, data: bytes) -> None:
+        whole = _record_is_whole(self._hello)
+        self._hello += data
+        if len(self._hello) > MAX_HELLO:
+            self.fail(ValueError("no TLS ClientHello"))
+        elif not whole and _record_is_whole(self._hello) and self._heard is not None:
+            self._heard(self._hello)
+
+    def _flush(self, tls: Tls) -> None:
+        if self._transport is not None and (data := tls.outgoing()):
+            self._transport.write(data)
+
+    def _count(self, nbytes: int) -> None:
+        if nbytes < READ_BUFFER // 4 and self._taken == 0:
+            return  # small messages cannot starve anyone
+        if self._taken == 0:
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        self._taken += nbytes
+        if self._taken >= TURN:
+            self.hold()
+
+    def _next_turn(self) -> None:
+        held = self._taken >= TURN
+        self._taken = 0
+        if held:
+            self.release()
+
+    def _tls_late(self) -> None:
+        self.fail(TimeoutError(f"TLS was not established within {TLS_DEADLINE:g} s"))
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._tls_timer = asyncio.get_running_loop().call_later(TLS_DEADLINE, self._tls_late)
+
+    def _stop_timer(self) -> None:
+        if self._tls_timer is not None:
+            self._tls_timer.cancel()
+            self._tls_timer = None
+
+
+def _record_is_whole(data: bytes) -> bool:
+    """Whether the first TLS record is complete (RFC 8446 section 5.1: type, version, length of 16 bits)."""
+    return len(data) >= 5 and len(data) >= 5 + int.from_bytes(data[3:5], "big")

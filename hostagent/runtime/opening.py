@@ -1,0 +1,95 @@
+"""Opening a flow: who made it, where it goes, which target that is, and which session will understand it."""
+
+from __future__ import annotations
+
+import os
+from asyncio import Transport
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hostagent.intake.destination import destination_of
+from hostagent.policy.match import actor_classes, find_target
+from hostagent.protocols.base import Credential, Session
+from hostagent.protocols.postgres.session import PostgresConfig, PostgresSession
+from hostagent.recording import event
+from hostagent.recording.journal import RecordingError
+from hostagent.runtime.channel import ChannelError
+from hostagent.values.actor import Actor
+from hostagent.values.flow import Endpoint, FlowId, FlowKey
+from hostagent.values.target import Target, UpstreamTls
+
+if TYPE_CHECKING:
+    from hostagent.runtime.worker import Worker
+
+CANARY_ANSWER = b"hostagent: intercepted\n"
+
+
+class Refused(Exception):
+    """The flow is not opened. `reason` is for the event; the client sees its connection reset."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An attributed flow. `refusal` is what the client is told in its own protocol instead of being connected."""
+
+    actor: Actor
+    actors: frozenset[str]
+    target: Target
+    destination: Endpoint
+    context: event.FlowContext
+    session: Session
+    refusal: str = ""
+    answer: bytes = b""
+
+    @property
+    def upstream_name(self) -> str:
+        """The name that the upstream's certificate must carry: the file's word, never the client's."""
+        return self.target.server_name or self.destination.address
+
+
+async def open_flow(worker: Worker, flow_id: FlowId, transport: Transport) -> Opened:
+    """Attribute the connection and find its target. Raises Refused, after the refusal was recorded."""
+    key, destination = destination_of(transport.get_extra_info("socket"))
+    try:
+        facts = await worker.attribute(key)
+    except ChannelError as error:
+        facts = {"denied": error.what}
+    if "denied" in facts:
+        context = event.FlowContext(flow_id, key, None, None)
+        worker.gate.record(event.flow_refused(context, facts["denied"]))
+        raise Refused(f"not attributed: {facts['denied']}")
+    return await _opened(worker, flow_id, key, destination, Actor.from_json(facts["actor"]), facts)
+
+
+async def _opened(
+    worker: Worker, flow_id: FlowId, key: FlowKey, destination: Endpoint, actor: Actor, facts: dict[str, object]
+) -> Opened:
+    policy = worker.gate.policy
+    target = find_target(policy, destination, frozenset(facts.get("names", ())))
+    refusal = ""
+    if target is None:
+        refusal = f"denied: no target of the policy covers {destination}"
+        target = Target("", "postgres", UpstreamTls.OFF)
+    context = event.FlowContext(flow_id, key, actor, target if not refusal else None)
+    credential = None
+    if target.credential:
+        try:
+            credential = await worker.credential(target.credential)
+        except ChannelError as error:
+            refusal = f"denied: the credential of target {target.name} cannot be had"
+            worker.gate.record(event.host_event("credential", error.what, {"credential": target.credential}))
+    try:
+        worker.journal.append(event.flow_opened(context))
+    except RecordingError as error:
+        raise Refused(f"not recorded: {error.what}") from None
+    session = PostgresSession(_config(worker, target, credential))
+    answer = CANARY_ANSWER if [destination.address, destination.port] in worker.settings["canary"] else b""
+    return Opened(actor, actor_classes(policy, actor), target, destination, context, session, refusal, answer)
+
+
+def _config(worker: Worker, target: Target, credential: Credential | None) -> PostgresConfig:
+    return PostgresConfig(target.name, target.tls, credential, worker.salted_passwords, os.urandom)

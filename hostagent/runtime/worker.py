@@ -1,0 +1,239 @@
+"""The proxy worker process: accepts what was redirected, and runs its flows on one loop.
+
+It starts unprivileged, inside the workers' cgroup, with everything it needs inherited: the transparent listeners and
+its channel. It asks the supervisor who made a flow, for leaves and for credentials; it never asks for the CA key.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import ctypes
+import logging
+import socket
+import ssl
+import sys
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from hostagent.errors import HostError
+from hostagent.pki.leaf import server_context
+from hostagent.policy.model import Policy
+from hostagent.protocols.base import Credential
+from hostagent.protocols.detect import server_name
+from hostagent.recording import event
+from hostagent.recording.capture import SessionRecording
+from hostagent.recording.journal import Journal
+from hostagent.runtime.channel import Channel, ChannelError
+from hostagent.runtime.flow import Flow
+from hostagent.runtime.gate import Gate
+from hostagent.runtime.opening import Opened
+from hostagent.values.flow import FlowId, FlowKey
+
+log = logging.getLogger("hostagent.worker")
+
+FLUSH_INTERVAL = 0.5  # seconds between writes of session recordings: what a crash can cost of them
+BACKLOG = 4096  # connections that wait while a worker is restarted; listen() caps it at somaxconn
+EX_SOFTWARE = 70  # sysexits.h
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
+MALLOC_KEEP = 64 << 20  # bytes: large buffers come from the heap and stay there; else each chunk costs a map and unmap
+
+
+class Worker:
+    """One worker. `run` serves until the supervisor's channel closes or a drain is over."""
+
+    def __init__(self, channel: socket.socket, listeners: list[socket.socket], index: int) -> None:
+        handlers = {"policy": self._on_policy, "drain": self._on_drain, "stats": self._on_stats}
+        self._channel = Channel(channel, handlers)
+        self._listeners = listeners
+        self._index = index
+        self._prefix = f"{time.time_ns() // 1_000_000:x}{index:02x}"
+        self._accepted = 0
+        self._flows: set[Flow] = set()
+        self._recordings: set[SessionRecording] = set()
+        self._contexts: dict[tuple[str, ...], tuple[float, ssl.SSLContext]] = {}
+        self._tasks = asyncio.TaskGroup()
+        self._done = asyncio.Event()
+        self._servers: list[asyncio.Server] = []
+        self.settings: dict[str, Any] = {}
+        self.gate: Gate
+
+    async def run(self) -> None:
+        """Serve. Raises HostError when the supervisor cannot be asked."""
+        async with self._tasks:
+            channel = self._tasks.create_task(self._serve_channel())
+            self.settings = await self._channel.call("hello", {"worker": self._index})
+            records = Path(self.settings["recording_directory"])
+            self.journal = Journal(records / "journal", f"worker{self._index}")
+            policy = Policy.from_json(self.settings["policy"])
+            self.gate = Gate(policy, self.journal, self.settings["analyzer"], self.spawn)
+            loop = asyncio.get_running_loop()
+            for listener in self._listeners:
+                self._servers.append(await loop.create_server(self._accept, sock=listener, backlog=BACKLOG))
+            flusher = self._tasks.create_task(self._flush_recordings())
+            await self._channel.call("ready", {})
+            await self._done.wait()
+            flusher.cancel()
+            for flow in list(self._flows):
+                flow.end("the worker stopped")
+            self.gate.flush()
+            channel.cancel()
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Run this beside the data path; a failure of it ends the worker, as a fault of ours must."""
+        self._tasks.create_task(work)
+
+    def _accept(self) -> asyncio.BaseProtocol:
+        self._accepted += 1
+        flow = Flow(self, FlowId(f"{self._prefix}-{self._accepted:x}"))
+        self._flows.add(flow)
+        return flow.client
+
+    # what flows ask for
+
+    async def attribute(self, key: FlowKey) -> dict[str, Any]:
+        """Who made this flow. Raises ChannelError."""
+        ends = {
+            "source": [key.source.address, key.source.port],
+            "destination": [key.destination.address, key.destination.port],
+        }
+        return await self._channel.call("attribute", ends)
+
+    async def credential(self, name: str) -> Credential:
+        """The credential of that name. Raises ChannelError."""
+        answer = await self._channel.call("credential", {"name": name})
+        return Credential(answer["user"], answer["secret"])
+
+    async def leaf_context(self, hello: bytes, opened: Opened) -> ssl.SSLContext:
+        """The server-side context with a leaf for the name the client asked for. Raises HostError."""
+        asked = server_name(hello)
+        names = tuple(dict.fromkeys(name for name in (asked, opened.destination.address) if name))
+        now = time.monotonic()
+        kept = self._contexts.get(names)
+        if kept is not None and now - kept[0] < 3600:
+            return kept[1]
+        leaf = await self._channel.call("leaf", {"names": list(names)})
+        context = server_context(leaf["chain_pem"], leaf["key_pem"])
+        if len(self._contexts) >= 1024:
+            self._contexts.clear()
+        self._contexts[names] = (now, context)
+        return context
+
+    async def keep_cancel_key(self, opened: Opened, issued: bytes, upstream: bytes) -> None:
+        """Let a later flow cancel what runs under `issued`."""
+        with contextlib.suppress(ChannelError):  # then a cancel finds nothing, and is refused
+            await self._channel.call("cancel.keep", {**_scope(opened), "issued": issued.hex(), "key": upstream.hex()})
+
+    async def find_cancel_key(self, opened: Opened, issued: bytes) -> bytes | None:
+        """The upstream's own key behind `issued`, or None."""
+        try:
+            answer = await self._channel.call("cancel.find", {**_scope(opened), "issued": issued.hex()})
+        except ChannelError:
+            return None
+        return bytes.fromhex(answer["key"]) if answer["key"] else None
+
+    def start_recording(self, context: event.FlowContext) -> SessionRecording:
+        """A recording for this flow. Raises RecordingError."""
+        recording = SessionRecording(Path(self.settings["recording_directory"]) / "sessions", context)
+        self._recordings.add(recording)
+        return recording
+
+    def flow_ended(
+        self, flow: Flow, opened: Opened | None, recording: SessionRecording | None, cancel_keys: list[bytes]
+    ) -> None:
+        """Write the flow's last event and forget it."""
+        self._flows.discard(flow)
+        digest = None
+        if recording is not None:
+            self._recordings.discard(recording)
+            digest = recording.close()
+        if opened is not None:
+            self.gate.record(event.flow_closed(opened.context, flow.ended_because or "", flow.bytes_from, digest))
+        for issued in cancel_keys:
+            self.spawn(self._drop_cancel_key(issued))
+        if self._draining and not self._flows:
+            self._done.set()
+
+    async def _drop_cancel_key(self, issued: bytes) -> None:
+        with contextlib.suppress(ChannelError):
+            await self._channel.call("cancel.drop", {"issued": issued.hex()})
+
+    # what the supervisor asks for
+
+    _draining = False
+
+    async def _on_policy(self, args: dict[str, Any]) -> dict[str, Any]:
+        self.gate.replace_policy(Policy.from_json(args["policy"]))
+        return {"version": self.gate.policy.version}
+
+    async def _on_drain(self, args: dict[str, Any]) -> dict[str, Any]:
+        self._draining = True
+        for server in self._servers:
+            server.close()
+        if not self._flows:
+            self._done.set()
+        asyncio.get_running_loop().call_later(float(args["seconds"]), self._done.set)
+        return {"flows": len(self._flows)}
+
+    async def _on_stats(self, _args: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "flows": len(self._flows),
+            "accepted": self._accepted,
+            "decisions": self.gate.decisions,
+            "misses": self.gate.misses,
+            "unrecorded": self.gate.unrecorded,
+            "policy": self.gate.policy.version,
+        }
+
+    async def _serve_channel(self) -> None:
+        try:
+            await self._channel.run()
+        finally:
+            self._done.set()  # without a supervisor nothing can be attributed
+
+    async def _flush_recordings(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL)
+            for recording in list(self._recordings):
+                recording.flush()
+
+
+def _scope(opened: Opened) -> dict[str, Any]:
+    destination = opened.destination
+    return {"destination": [destination.address, destination.port], "cgroup": opened.actor.cgroup}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point: `python -m hostagent.runtime.worker --index N --channel FD --listen FD [--listen FD]`."""
+    parser = argparse.ArgumentParser(prog="hostagent-worker")
+    parser.add_argument("--index", type=int, required=True)
+    parser.add_argument("--channel", type=int, required=True)
+    parser.add_argument("--listen", type=int, action="append", default=[])
+    args = parser.parse_args(argv)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+    libc = ctypes.CDLL(None)
+    libc.mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP)
+    libc.mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP)
+    channel = socket.socket(fileno=args.channel)
+    listeners = [socket.socket(fileno=fd) for fd in args.listen]
+
+    failed = 0
+    try:
+        uvloop.run(_serve(channel, listeners, args.index))
+    except* HostError as errors:
+        failed = EX_SOFTWARE
+        log.error("worker_failed error=%s", errors.exceptions)
+    return failed
+
+
+async def _serve(channel: socket.socket, listeners: list[socket.socket], index: int) -> None:
+    await Worker(channel, listeners, index).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
