@@ -56,10 +56,11 @@ class Flow:
         self._deadline = asyncio.get_running_loop().call_later(ESTABLISH_DEADLINE, self._late)
         self._forwarded: dict[str, int] = {}  # decision id → monotonic ns when its request went on
         self._decisions = 0
-        self._undecided = 0
+        self._soon = 0  # decisions that come within this turn of the loop
+        self._held = False
         self._cancel_keys: list[bytes] = []
         self._started = time.monotonic_ns()
-        self.bytes_from = {LegName.CLIENT: 0, LegName.UPSTREAM: 0}
+        self.bytes_from = {leg.value: 0 for leg in LegName}
         self.ended_because: str | None = None
 
     # what the gate needs
@@ -84,15 +85,17 @@ class Flow:
         """The gate's answer; its record is written."""
         if self.ended_because is not None or self._session is None:
             return
+        self._soon = 0
         if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
-        if self._recording is not None:
-            self._recording.note("decision", event.decision_note(request.text, decision))
         session = self._session
+        self._guarded(lambda: self._note(request, decision))
         self._guarded(lambda: session.decided(request, decision))
-        if self._undecided:
-            self._undecided -= 1
-            self.client.release()
+
+    def flush_recording(self) -> None:
+        """Write what the recording holds back; called twice a second."""
+        if self._recording is not None:
+            self._guarded(self._flush_recording)
 
     # what the legs tell
 
@@ -101,7 +104,7 @@ class Flow:
             self._worker.spawn(self._open_up())
 
     def received(self, leg: Leg, data: bytes) -> None:
-        self.bytes_from[leg.name] += len(data)
+        self.bytes_from[leg.name.value] += len(data)
         session = self._session
         if session is None:
             return
@@ -160,11 +163,16 @@ class Flow:
             log.exception("session_failed flow=%s session=%r", self.id, self._session)
             self.end("internal error")
 
+    def _flush_recording(self) -> None:
+        if self._recording is not None and (digest := self._recording.flush()) is not None:
+            self._worker.gate.record(event.recording_grew(self._open.context, digest))
+
     def _drain(self) -> None:
         session = self._open.session
         while self.ended_because is None:
             self._drain_bytes()
             if not session.commands:
+                self._hold_client(session.client_held and not self._soon)
                 return
             commands, session.commands = session.commands, []
             for command in commands:
@@ -182,19 +190,30 @@ class Flow:
             self.client.write(session.to_client)
             session.to_client.clear()
 
+    def _hold_client(self, hold: bool) -> None:
+        if hold != self._held:
+            self._held = hold
+            if hold:
+                self.client.hold()
+            else:
+                self.client.release()
+
+    def _note(self, request: base.Request, decision: Decision) -> None:
+        if self._recording is None:
+            self._recording = self._worker.start_recording(self._open.context)
+        self._recording.note("decision", event.decision_note(request.text, decision))
+
     def _capture(self, captured: list[tuple[LegName, bytes]]) -> None:
         if self._recording is None:
             self._recording = self._worker.start_recording(self._open.context)
         now = (time.monotonic_ns() - self._started) // 1000
         for leg, data in captured:
-            self._recording.capture(leg, data, now)
+            self._recording.capture(leg.value, data, now)
 
     def _carry_out(self, command: base.Command) -> None:
         match command:
             case base.Decide(request):
-                if not self._worker.gate.ask(self, request):
-                    self._undecided += 1
-                    self.client.hold()
+                self._soon += self._worker.gate.ask(self, request)
             case base.Finished(decision_id):
                 started = self._forwarded.pop(decision_id, self._started)
                 self._worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)

@@ -18,7 +18,7 @@ from hostagent.protocols.base import Finished, Phase, Request
 from hostagent.recording import event
 from hostagent.recording.journal import Journal, RecordingError
 from hostagent.runtime.memory import Memory
-from hostagent.sql.analysis import Analysis, Kind, Name, Statement
+from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
 from hostagent.sql.template import literal_free, template
@@ -33,10 +33,12 @@ Spawn = Callable[[Coroutine[object, object, None]], object]
 class Asker(Protocol):
     """What the gate needs of a flow."""
 
-    actors: frozenset[str]
-    target_name: str
-    context: event.FlowContext
-
+    @property
+    def actors(self) -> frozenset[str]: ...
+    @property
+    def target_name(self) -> str: ...
+    @property
+    def context(self) -> event.FlowContext: ...
     def next_decision_id(self) -> str: ...
     def decided(self, request: Request, decision: Decision) -> None: ...
 
@@ -70,8 +72,8 @@ class Gate:
 
     def ask(self, asker: Asker, request: Request) -> bool:
         """Decide this request; `asker.decided` is called later, never from within. False: it has to be analyzed."""
-        scope = (asker.actors, asker.target_name, request.context, request.schemas)
-        ruling = self._memory.get(scope, request.text)
+        scope = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
+        ruling = self._unreadable(asker, request) or self._memory.get(scope, request.text)
         shape = None
         if ruling is None and (shape := template(request.text)) is not None:
             ruling = self._memory.get(scope, shape)
@@ -110,12 +112,18 @@ class Gate:
 
     async def _analyze(self, asker: Asker, request: Request, shape: str | None) -> None:
         analysis = _function_call(request) or await analyze(self._analyzer, request.text, ANALYZER_DEADLINE)
-        ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
+        ruling = self._decide(asker, request, analysis)
         if isinstance(analysis, Analysis):
-            scope = (asker.actors, asker.target_name, request.context, request.schemas)
+            scope = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
             kept = shape if shape is not None and literal_free(analysis) else request.text
             self._memory.put(scope, kept, ruling)
         self._answer(asker, request, ruling)
+
+    def _unreadable(self, asker: Asker, request: Request) -> Ruling | None:
+        return self._decide(asker, request, Unanalyzed(request.text)) if request.wire else None
+
+    def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
+        return decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
 
     def _answer(self, asker: Asker, request: Request, ruling: Ruling) -> None:
         decision = Decision(asker.next_decision_id(), ruling)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from asyncio import Transport
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hostagent.intake.destination import destination_of
 from hostagent.policy.match import actor_classes, find_target
 from hostagent.protocols.base import Credential, Session
-from hostagent.protocols.postgres.session import PostgresConfig, PostgresSession
+from hostagent.protocols.postgres.config import PostgresConfig
+from hostagent.protocols.postgres.session import PostgresSession
 from hostagent.recording import event
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.channel import ChannelError
@@ -21,6 +22,7 @@ from hostagent.values.target import Target, UpstreamTls
 if TYPE_CHECKING:
     from hostagent.runtime.worker import Worker
 
+_NOWHERE = Target("", "postgres", UpstreamTls.OFF)  # for a client that is told, in its own protocol, that it may not
 CANARY_ANSWER = b"hostagent: intercepted\n"
 
 
@@ -62,34 +64,41 @@ async def open_flow(worker: Worker, flow_id: FlowId, transport: Transport) -> Op
         context = event.FlowContext(flow_id, key, None, None)
         worker.gate.record(event.flow_refused(context, facts["denied"]))
         raise Refused(f"not attributed: {facts['denied']}")
-    return await _opened(worker, flow_id, key, destination, Actor.from_json(facts["actor"]), facts)
+    return await _opened(worker, flow_id, key, destination, facts)
 
 
 async def _opened(
-    worker: Worker, flow_id: FlowId, key: FlowKey, destination: Endpoint, actor: Actor, facts: dict[str, object]
+    worker: Worker, flow_id: FlowId, key: FlowKey, destination: Endpoint, facts: dict[str, Any]
 ) -> Opened:
-    policy = worker.gate.policy
-    target = find_target(policy, destination, frozenset(facts.get("names", ())))
-    refusal = ""
+    actor, policy = Actor.from_json(facts["actor"]), worker.gate.policy
+    target = find_target(policy, destination, frozenset(facts["names"]))
+    context = event.FlowContext(flow_id, key, actor, target)
+    canary = [destination.address, destination.port] in worker.settings["canary"]
+    refusal, credential = "", None
     if target is None:
         refusal = f"denied: no target of the policy covers {destination}"
-        target = Target("", "postgres", UpstreamTls.OFF)
-    context = event.FlowContext(flow_id, key, actor, target if not refusal else None)
-    credential = None
-    if target.credential:
+        target = _NOWHERE
+    elif target.credential:
         try:
             credential = await worker.credential(target.credential)
         except ChannelError as error:
-            refusal = f"denied: the credential of target {target.name} cannot be had"
-            worker.gate.record(event.host_event("credential", error.what, {"credential": target.credential}))
+            refusal = f"denied: {error.what}"
     try:
-        worker.journal.append(event.flow_opened(context))
+        refused = refusal and not canary
+        worker.journal.append(event.flow_refused(context, refusal) if refused else event.flow_opened(context))
     except RecordingError as error:
         raise Refused(f"not recorded: {error.what}") from None
     session = PostgresSession(_config(worker, target, credential))
-    answer = CANARY_ANSWER if [destination.address, destination.port] in worker.settings["canary"] else b""
+    answer = CANARY_ANSWER if canary else b""
     return Opened(actor, actor_classes(policy, actor), target, destination, context, session, refusal, answer)
 
 
 def _config(worker: Worker, target: Target, credential: Credential | None) -> PostgresConfig:
-    return PostgresConfig(target.name, target.tls, credential, worker.salted_passwords, os.urandom)
+    return PostgresConfig(
+        target=target.name,
+        upstream_tls=target.tls,
+        client_tls=True,
+        random_bytes=os.urandom,
+        credential=credential,
+        salted=worker.salted_passwords,
+    )

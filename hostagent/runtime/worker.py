@@ -25,7 +25,8 @@ from hostagent.errors import HostError
 from hostagent.pki.leaf import server_context
 from hostagent.policy.model import Policy
 from hostagent.protocols.base import Credential
-from hostagent.protocols.detect import server_name
+from hostagent.protocols.detect import detect
+from hostagent.protocols.postgres.scram import SaltedPasswords
 from hostagent.recording import event
 from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import Journal
@@ -55,11 +56,11 @@ class Worker:
         self._prefix = f"{time.time_ns() // 1_000_000:x}{index:02x}"
         self._accepted = 0
         self._flows: set[Flow] = set()
-        self._recordings: set[SessionRecording] = set()
         self._contexts: dict[tuple[str, ...], tuple[float, ssl.SSLContext]] = {}
         self._tasks = asyncio.TaskGroup()
         self._done = asyncio.Event()
         self._servers: list[asyncio.Server] = []
+        self.salted_passwords = SaltedPasswords()
         self.settings: dict[str, Any] = {}
         self.gate: Gate
 
@@ -111,7 +112,8 @@ class Worker:
 
     async def leaf_context(self, hello: bytes, opened: Opened) -> ssl.SSLContext:
         """The server-side context with a leaf for the name the client asked for. Raises HostError."""
-        asked = server_name(hello)
+        found = detect(hello)
+        asked = found.server_name if found is not None else ""
         names = tuple(dict.fromkeys(name for name in (asked, opened.destination.address) if name))
         now = time.monotonic()
         kept = self._contexts.get(names)
@@ -139,9 +141,8 @@ class Worker:
 
     def start_recording(self, context: event.FlowContext) -> SessionRecording:
         """A recording for this flow. Raises RecordingError."""
-        recording = SessionRecording(Path(self.settings["recording_directory"]) / "sessions", context)
-        self._recordings.add(recording)
-        return recording
+        sessions = Path(self.settings["recording_directory"]) / "sessions"
+        return SessionRecording(sessions, context, self.settings["max_session_bytes"])
 
     def flow_ended(
         self, flow: Flow, opened: Opened | None, recording: SessionRecording | None, cancel_keys: list[bytes]
@@ -150,7 +151,6 @@ class Worker:
         self._flows.discard(flow)
         digest = None
         if recording is not None:
-            self._recordings.discard(recording)
             digest = recording.close()
         if opened is not None:
             self.gate.record(event.flow_closed(opened.context, flow.ended_because or "", flow.bytes_from, digest))
@@ -199,8 +199,8 @@ class Worker:
     async def _flush_recordings(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL)
-            for recording in list(self._recordings):
-                recording.flush()
+            for flow in list(self._flows):
+                flow.flush_recording()
 
 
 def _scope(opened: Opened) -> dict[str, Any]:

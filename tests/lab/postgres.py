@@ -103,7 +103,7 @@ class Postgres:
         subprocess.run([*setpriv, *map(str, command)], check=True, capture_output=True, cwd="/")
 
     def _enter(self) -> list[str]:
-        return ["ip", "netns", "exec", self.netns] if self.netns else []
+        return ["nsenter", f"--net=/run/netns/{self.netns}"] if self.netns else []
 
     def _wait(self) -> None:
         deadline = time.monotonic() + START_DEADLINE
