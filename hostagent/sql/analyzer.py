@@ -1,0 +1,140 @@
+"""The analyzer process: reads statement texts from a listening unix socket that it inherits, answers what they do.
+
+It lives in a box: no capability, no network, no new file, process or privilege, bounded memory, and bounded CPU time a
+request. A text that breaks the parser or exceeds a bound kills the process; the worker sees the end of the connection,
+which is a deny, and the supervisor starts another. It holds no state between requests and writes no log.
+Run as `python -m hostagent.sql.analyzer FD [UID GID]`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+
+from hostagent.errors import HostError
+from hostagent.sql import framing
+from hostagent.sql.analysis import Analysis
+from hostagent.sql.postgres import MAX_TEXT, analyze
+from hostagent.sql.seccomp import refuse_sockets_and_programs
+
+CPU_SECONDS = 5.0  # a request; the longest text of the dearest kind takes about three
+IDLE_SECONDS = 5.0  # for a worker to send its whole request, or to take the reply
+MEMORY = 1536 << 20  # bytes of address space, a third of it the parser's stack
+STACK = 512 << 20  # libpg_query recurses in C: what is nested too deeply is then refused, not a crash
+DEPTH = 8_000  # levels of a parse tree
+FILES = 16
+MAX_REQUEST = 6 * MAX_TEXT + 1024  # JSON can write one byte as six
+
+PR_SET_PDEATHSIG = 1
+PR_SET_DUMPABLE = 4
+PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_CLEAR_ALL = 4
+CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+CLONE_NEWNET = 0x40000000
+
+LIMITS = (
+    (resource.RLIMIT_AS, MEMORY),
+    (resource.RLIMIT_CORE, 0),
+    (resource.RLIMIT_FSIZE, 0),
+    (resource.RLIMIT_NOFILE, FILES),
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Serves until it is killed. Raises HostError where the box cannot be closed."""
+    fd, *owner = [int(a) for a in (sys.argv[1:] if arguments is None else arguments)]
+    listener = socket.socket(fileno=fd)
+    confine(*owner)
+    sys.setrecursionlimit(DEPTH)
+    gc.disable()  # a tree has no cycles, and looking for them takes most of the time of a large one
+    gc.freeze()
+    threading.stack_size(STACK)
+    server = threading.Thread(target=serve, args=(listener,), daemon=True)
+    server.start()
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+    server.join()
+
+
+def confine(uid: int | None = None, gid: int | None = None) -> None:
+    """Closes the box, for good. As root it needs the uid and gid to become."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if os.geteuid() == 0:
+        if not uid or not gid:
+            raise HostError("the analyzer was started as root", "give it the uid and gid of an own user")
+        _check(libc.unshare(CLONE_NEWNET), "leave the network")
+        os.setgroups([])
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    _check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "drop its ambient capabilities")
+    none = (ctypes.c_uint32 * 6)()
+    _check(libc.capset((ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), none), "drop its capabilities")
+    _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
+    _check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "close its memory to others")
+    _check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with its parent")
+    refuse_sockets_and_programs()
+    for limit, value in LIMITS:
+        resource.setrlimit(limit, (value, value))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        raise HostError(f"the analyzer cannot {what}: {os.strerror(ctypes.get_errno())}")
+
+
+def serve(listener: socket.socket) -> None:
+    """Answers one connection after the other; a worker that goes away in between is its own affair."""
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            try:
+                connection.settimeout(IDLE_SECONDS)
+                connection.sendall(answer(_receive(connection)))
+            except (OSError, EOFError, ValueError, KeyError, TypeError):
+                pass
+        gc.collect(0)  # what exceptions left behind
+
+
+def answer(body: bytes) -> bytes:
+    """The reply frame to a request, within CPU_SECONDS of CPU time, or the end of the process by SIGPROF.
+
+    Raises ValueError, KeyError or TypeError on what is no request.
+    """
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    request = framing.decode(body)
+    text = request["text"]
+    if not isinstance(text, str):
+        raise TypeError("text is not a string")
+    result = analyze(text, standard_conforming_strings=request.get("standard_conforming_strings") is not False)
+    message = {"analysis": result.to_json()} if isinstance(result, Analysis) else {"unanalyzed": result.reason}
+    reply = framing.encode(message)
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    return reply
+
+
+def _receive(connection: socket.socket) -> bytes:
+    size = framing.length(_exactly(connection, framing.HEADER))
+    if size > MAX_REQUEST:
+        raise ValueError(f"a request of {size} bytes")
+    return _exactly(connection, size)
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    buffer = bytearray()
+    while len(buffer) < size:
+        chunk = connection.recv(size - len(buffer))
+        if not chunk:
+            raise EOFError("the worker went away")
+        buffer += chunk
+    return bytes(buffer)
+
+
+if __name__ == "__main__":
+    main()
