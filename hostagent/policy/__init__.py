@@ -1,0 +1,1 @@
+"""Policy: files → a Policy, and (actor classes, target, analysis) → a Ruling. Pure and deterministic."""
