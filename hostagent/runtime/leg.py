@@ -47,6 +47,7 @@ class Leg(asyncio.BufferedProtocol):
         self._heard: Callable[[bytes], None] | None = None
         self._taken = 0
         self._holds = 0  # how many reasons there are not to read
+        self._kept = b""  # came all the same: uvloop begins to read after connection_made, whatever that asked for
         self.closed = False
 
     # what the flow asks
@@ -87,6 +88,9 @@ class Leg(asyncio.BufferedProtocol):
         self._holds -= 1
         if self._holds == 0 and self._transport is not None and not self.closed:
             self._transport.resume_reading()
+            if self._kept:
+                data, self._kept = self._kept, b""
+                self._take(memoryview(data))
 
     def close(self) -> None:
         """Close once the queued bytes are out."""
@@ -119,24 +123,18 @@ class Leg(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=WRITE_HIGH)
         if self._holds:
-            self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._pause)
         self._owner.opened(self)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
         return _buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._count(nbytes)
-        tls = self._tls
-        if tls is None:
-            data = bytes(_buffer[:nbytes])
-            if self._heard is not None:
-                self._listen(data)
-            else:
-                self._owner.received(self, data)
+        if self._holds:
+            self._kept += _buffer[:nbytes]
         else:
-            tls.feed(_buffer[:nbytes])
-            self._advance(tls)
+            self._take(_buffer[:nbytes])
+            self._count(nbytes)
 
     def eof_received(self) -> bool:
         if not self.closed:
@@ -156,6 +154,20 @@ class Leg(asyncio.BufferedProtocol):
         self._owner.congested(self, False)
 
     # inside
+
+    def _take(self, data: memoryview) -> None:
+        tls = self._tls
+        if tls is not None:
+            tls.feed(data)
+            self._advance(tls)
+        elif self._heard is not None:
+            self._listen(bytes(data))
+        else:
+            self._owner.received(self, bytes(data))
+
+    def _pause(self) -> None:
+        if self._holds and self._transport is not None and not self.closed:
+            self._transport.pause_reading()
 
     def _advance(self, tls: Tls) -> None:
         try:
