@@ -70,15 +70,15 @@ def find_target(policy: Policy, destination: Endpoint, names: frozenset[str]) ->
         return None
     best = max(specificity for specificity, _ in found)
     finest = [target for specificity, target in found if specificity == best]
-    return target_value(finest[0]) if len(finest) == 1 else None
+    return target_value(finest[0], lowered) if len(finest) == 1 else None
 
 
-def target_value(entry: TargetEntry) -> Target:
-    """The value that sessions and the upstream leg use."""
+def target_value(entry: TargetEntry, names: frozenset[str] = frozenset()) -> Target:
+    """The value that sessions and the upstream leg use. Without a `server_name`, the host that matched is the name."""
     tls = entry.tls
-    return Target(
-        entry.name, entry.protocol, tls.upstream, tls.ca_file or "", tls.server_name or "", entry.credential or ""
-    )
+    matched = sorted(names.intersection(entry.match.hosts or ()))
+    server_name = tls.server_name or (matched[0] if matched else "")
+    return Target(entry.name, entry.protocol, tls.upstream, tls.ca_file or "", server_name, entry.credential or "")
 
 
 def _specificity(match: TargetMatch, destination: Endpoint, names: frozenset[str]) -> _Specificity | None:

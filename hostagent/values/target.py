@@ -18,9 +18,9 @@ class UpstreamTls(StrEnum):
 class Target:
     """One configured destination. `ca_file` empty means the system's trust store.
 
-    `server_name` is the name that the upstream certificate must carry; empty means the name that the client
-    asked for (SNI), and without one the destination address. `credential` names a credential, or is empty
-    where the client's own authentication is relayed.
+    `server_name` is the name that the upstream certificate must carry; empty means the destination address. What the
+    client asked for (SNI) is never taken: it would let the client choose whom its target's credential goes to.
+    `credential` names a credential, or is empty where the client's own authentication is relayed.
     """
 
     name: str
