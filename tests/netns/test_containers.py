@@ -1,0 +1,116 @@
+"""Traffic forwarded from other network namespaces: governed is intercepted, ungoverned passes, unknown is refused."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from hostagent.kernel.interfaces import Interfaces
+from tests.netns.stage import CONTAINERS, OBJECTS, Outcomes, Stage, governed_outcome, outcomes, stage
+from tests.netns.topology import BOX, HOST, ip
+
+__all__ = ["outcomes", "stage"]
+
+FAMILIES = pytest.mark.parametrize("family", (4, 6))
+
+
+@pytest.fixture(scope="module")
+def resident(stage: Stage) -> None:
+    """Something lives in the container: a server that answers DIRECT."""
+    stage.lab.serve(stage.lab.box)
+    stage.lab.serve(stage.lab.host)
+
+
+@pytest.fixture
+def interfaces(stage: Stage, resident: None) -> Iterator[Interfaces]:
+    made = Interfaces(stage.hooks, OBJECTS, CONTAINERS)
+    made.refresh()
+    yield made
+    made.remove()
+
+
+@FAMILIES
+def test_governed_in_a_container(stage: Stage, interfaces: Interfaces, outcomes: Outcomes, family: int) -> None:
+    assert interfaces.refresh() == []
+    free = stage.attempt("connect", stage.free, family, netns=stage.lab.box)
+    outcome = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box))
+    outcomes.rows.append(("container namespace", f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "intercepted")
+
+
+@FAMILIES
+def test_governed_in_a_container_to_the_host(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, family: int
+) -> None:
+    address = HOST[family]
+    free = stage.attempt("connect", stage.free, family, netns=stage.lab.box, address=address)
+    outcome = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box, address=address))
+    outcomes.rows.append(("container namespace, to the host itself", f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "intercepted")
+
+
+@pytest.mark.parametrize("form", ("udp", "quic", "raw", "mptcp"))
+@FAMILIES
+def test_other_protocols_in_a_container(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, form: str, family: int
+) -> None:
+    free = stage.attempt(form, stage.free, family, netns=stage.lab.box)
+    outcome = governed_outcome(stage.attempt(form, stage.governed, family, netns=stage.lab.box))
+    outcomes.rows.append((f"container namespace, {form}", f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "refused (EPERM)")
+
+
+@FAMILIES
+def test_a_server_in_a_container_answers_whom_it_answered_before(
+    stage: Stage, interfaces: Interfaces, family: int
+) -> None:
+    assert stage.attempt("connect", stage.free, family, address=BOX[family]) == "DIRECT"
+    assert stage.attempt("connect", stage.free, family, address=BOX[family], netns=stage.lab.db) == "DIRECT"
+
+
+@FAMILIES
+def test_without_the_divert_program_nothing_gets_out(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, family: int
+) -> None:
+    subprocess.run(["tc", "filter", "del", "dev", "box0", "ingress"], check=True)
+    said = stage.attempt("connect", stage.free, family, netns=stage.lab.box)
+    assert said.startswith("INTERCEPTED ")  # and a worker refuses it, because nobody is known to have made it
+    outcome = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box))
+    outcomes.rows.append(("container namespace, divert program removed", f"IPv{family}", outcome, "diverted"))
+    assert outcome == "intercepted"
+    assert interfaces.refresh() == ["box0"]
+    assert stage.attempt("connect", stage.free, family, netns=stage.lab.box) == "DIRECT"
+
+
+@FAMILIES
+@pytest.mark.parametrize("chain", ("prerouting", "containers", "divert"))
+def test_container_rules_flushed(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, chain: str, family: int
+) -> None:
+    subprocess.run(["nft", "flush", "chain", "inet", f"hostagent_{stage.lab.name}", chain], check=True)
+    try:
+        outcome = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box))
+    finally:
+        stage.redirect.apply()
+    outcomes.rows.append((f"container namespace, nft flush of the {chain} chain", f"IPv{family}", outcome, "-"))
+    assert outcome.startswith("refused")
+
+
+@FAMILIES
+def test_a_namespace_with_another_way_out_is_not_covered(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, family: int
+) -> None:
+    ip("-n", stage.lab.host, "link", "add", "other0", "type", "veth", "peer", "name", "eth1", "netns", stage.lab.box)
+    ip("-n", stage.lab.box, "link", "set", "eth1", "up")
+    try:
+        interfaces.refresh()
+        free = stage.attempt("connect", stage.free, family, netns=stage.lab.box)
+        outcome = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box))
+    finally:
+        ip("-n", stage.lab.host, "link", "del", "other0")
+    interfaces.refresh()
+    outcomes.rows.append(("network namespace that is not covered", f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "refused (EPERM)")
+    assert governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box)) == "intercepted"
