@@ -85,7 +85,7 @@ class Agent:
 
     def events(self) -> list[dict[str, Any]]:
         """All events so far, oldest first."""
-        text = self.hostagent("events", "--state-dir", self.state, "-o", "json")
+        text = self.hostagent("events", "--state-dir", self.state, "-n", 10**9, "-o", "json")
         return [json.loads(line) for line in text.splitlines()]
 
     @property

@@ -1,0 +1,109 @@
+"""Pieces of OCSF events, encoded: what the builders in `event` put together. JSON in ASCII, as bytes.
+
+Source: OCSF schema (github.com/ocsf/ocsf-schema), objects process, user, network_endpoint, device, metadata.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import Any
+
+import hostagent
+from hostagent.values.actor import Actor, Process
+from hostagent.values.flow import Endpoint
+
+OCSF_VERSION = "1.5.0"
+MAX_TEXT = 64 << 10  # characters of a statement in an event; beyond it the session recording has the rest
+_encoder = json.JSONEncoder(separators=(",", ":"))
+_CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
+
+Json = dict[str, Any]
+
+
+def encoded(value: object) -> bytes:
+    """A JSON value."""
+    return _encoder.encode(value).encode()
+
+
+def members(value: Json) -> bytes:
+    """The members of an object, without its braces."""
+    return encoded(value)[1:-1]
+
+
+def device() -> Json:
+    """This host."""
+    return {"hostname": socket.gethostname(), "type_id": 1, "type": "Server"}
+
+
+def metadata(code: str, profiles: tuple[str, ...] = ("host", "security_control")) -> Json:
+    """Metadata without the event's own uid."""
+    product = {"name": "hostagent", "vendor_name": "hostagent", "version": hostagent.__version__}
+    return {
+        "version": OCSF_VERSION,
+        "product": product,
+        "log_name": "hostagent",
+        "event_code": code,
+        "profiles": list(profiles),
+    }
+
+
+def endpoint(end: Endpoint) -> Json:
+    """A network endpoint."""
+    return {"ip": end.address, "port": end.port}
+
+
+def actor(who: Actor) -> Json:
+    """The OCSF actor: its user, and its process with all parents nested."""
+    parents: Json | None = None
+    boot = boot_time_ms()
+    for parent in reversed(who.parents):
+        parents = _process(parent, boot, parents)
+    process = _process(who.process, boot, parents)
+    user: Json = {"name": who.user or str(who.uid), "uid": str(who.uid), "type_id": 1 if who.uid else 2}
+    process["user"] = user
+    return {"process": process, "user": {**user, "groups": [{"name": who.group, "uid": str(who.gid)}]}}
+
+
+def brief_actor(who: Actor | None) -> Json:
+    """Enough of an actor for an event that only adds to another."""
+    if who is None:
+        return {"app_name": "unknown"}
+    return {"process": {"pid": who.process.pid, "name": who.process.comm}}
+
+
+def actor_facts(who: Actor) -> Json:
+    """What OCSF has no word for: cgroup, login user, and the attributes with their grades."""
+    return {
+        "cgroup": who.cgroup,
+        "login_uid": who.login_uid,
+        "login_user": who.login_user,
+        "attributes": {a.name: {"value": a.value, "grade": a.grade.value} for a in who.attributes},
+    }
+
+
+def boot_time_ms() -> int:
+    """When this host's boot-time clock was zero, in milliseconds since the epoch."""
+    return (time.time_ns() - time.clock_gettime_ns(_CLOCK_BOOTTIME)) // 1_000_000
+
+
+def now_ms() -> int:
+    """Milliseconds since the epoch, as OCSF counts time."""
+    return time.time_ns() // 1_000_000
+
+
+def _process(process: Process, boot: int, parent: Json | None) -> Json:
+    value: Json = {
+        "pid": process.pid,
+        "name": process.comm,
+        "created_time": boot + process.start_time // 1_000_000,
+        "cmd_line": " ".join(process.command_line),
+        "user": {"uid": str(process.uid), "type_id": 1 if process.uid else 2},
+    }
+    if process.executable:
+        name = process.executable.rpartition("/")[2] or process.executable
+        value["file"] = {"name": name, "path": process.executable, "type_id": 1}
+    if parent is not None:
+        value["parent_process"] = parent
+    return value

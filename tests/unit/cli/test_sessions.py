@@ -1,0 +1,86 @@
+"""`hostagent sessions`: list, show, play and export."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from hostagent.cli import sessions
+from hostagent.errors import FileError
+from hostagent.protocols.postgres import messages as pg
+from hostagent.recording import event
+from hostagent.recording.capture import SessionRecording
+from hostagent.recording.directory import Directory
+from hostagent.recording.journal import Journal
+from hostagent.values.flow import Endpoint, FlowId, FlowKey
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Directory:
+    directory = Directory(tmp_path)
+    directory.sessions.mkdir(parents=True)
+    context = event.FlowContext(FlowId("f00-1"), FlowKey(Endpoint("::1", 4), Endpoint("::2", 5432)), None, None)
+    recording = SessionRecording(directory.sessions, context)
+    recording.capture("client", pg.query(b"SELECT 1"), 1_000)
+    recording.capture("upstream", pg.message(pg.COMMAND_COMPLETE, b"SELECT 1\0"), 300_000)
+    journal = Journal(directory.journal, "worker0")
+    journal.append(event.flow_opened(context))
+    journal.append(event.flow_closed(context, "", {"client": 7, "upstream": 9}, recording.close()))
+    journal.close()
+    return directory
+
+
+def call(state: Directory, command: str, *arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    sessions.register(parser.add_subparsers())
+    parsed = parser.parse_args(["sessions", command, "--state-dir", str(state.path), *arguments])
+    code: int = parsed.run(parsed)
+    return code
+
+
+def test_list(state: Directory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(state, "list") == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert head.startswith("FLOW") and line.startswith("f00-1 ") and "7 / 9" in line
+    assert call(state, "list", "-o", "json") == 0
+    (only,) = json.loads(capsys.readouterr().out)["sessions"]
+    assert (only["flow"], only["requests"], only["bytes_upstream"]) == ("f00-1", 0, 9)
+
+
+def test_show(state: Directory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(state, "show", "f00-1") == 0
+    shown = capsys.readouterr().out
+    assert "f00-1" in shown and "session=> SELECT 1\nSELECT 1\n" in shown
+    assert call(state, "show", "f00-1.3", "-o", "json") == 0
+    assert [step["kind"] for step in json.loads(capsys.readouterr().out)["steps"]] == ["statement", "done"]
+
+
+@pytest.mark.parametrize(("arguments", "least", "most"), [((), 0.29, 2.0), (("--speed", "3"), 0.09, 0.29)])
+def test_play_takes_its_time(state: Directory, arguments: tuple[str, ...], least: float, most: float) -> None:
+    began = time.monotonic()
+    assert call(state, "play", str(state.recordings()[0]), *arguments) == 0
+    assert least <= time.monotonic() - began < most
+
+
+def test_play_without_waiting(state: Directory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(state, "play", "f00-1", "--no-wait") == 0
+    assert capsys.readouterr().out == "session=> SELECT 1\nSELECT 1\n"
+
+
+def test_export(state: Directory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(state, "export", "f00-1") == 0
+    header, *lines = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert header["version"] == 2 and [line[1] for line in lines] == ["o", "o"] and lines[1][0] == 0.3
+    assert call(state, "export", "f00-1", "--format", "json") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert call(state, "export", "f00-1", "--format", "text") == 0
+    assert capsys.readouterr().out == "session=> SELECT 1\nSELECT 1\n"
+
+
+def test_an_unknown_id_is_told(state: Directory) -> None:
+    with pytest.raises(FileError, match="no such recording"):
+        call(state, "play", "f00-9")
