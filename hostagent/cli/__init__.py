@@ -1,0 +1,1 @@
+"""hostagent: the command line, one file a verb."""

@@ -1,0 +1,1 @@
+"""hostagentd, the supervisor: owns kernel state, processes, policy and the control socket; parses no peer bytes."""

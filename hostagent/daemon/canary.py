@@ -1,0 +1,148 @@
+"""The canary: a governed child that must be intercepted where it connects, and refused where it may not go.
+
+Before READY, and whenever `doctor` asks. Statuses can lie, a connection cannot: a host is enforced when a process in a
+governed cgroup gets the worker's answer from an address that answers nobody (RFC 5737 TEST-NET-1, RFC 3849), and its
+datagrams and raw sockets are refused, in both families.
+
+The child is this module run as a program. It knows nothing: what it was told by whom it reached is compared here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import socket
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from hostagent.daemon.children import Place, start_confined
+from hostagent.errors import HostError
+
+PORT = 9  # discard, RFC 863
+REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
+LOCAL = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}  # for a host that has no route beyond itself
+SECONDS = 5.0
+_FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
+_NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one attempt of the canary showed."""
+
+    name: str
+    good: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The canary of one instance. `answer` is what workers say, and nobody else, at `destinations()`."""
+
+    place: Place
+    answer: str
+
+    async def fly(self) -> list[Finding]:
+        """Send it out. Raises HostError when it could not be started or did not come back."""
+        ours, theirs = os.pipe()
+        try:
+            command = (sys.executable, "-I", "-m", "hostagent.daemon.canary", str(theirs))
+            process = await start_confined(command, self.place, (theirs,))
+        finally:
+            os.close(theirs)
+        with os.fdopen(ours, "rb") as report:
+            try:
+                async with asyncio.timeout(6 * SECONDS):
+                    status = await process.wait()
+            except TimeoutError:
+                process.kill()
+                raise HostError("the canary did not come back", "a governed process hangs: see the log") from None
+            text = report.read()
+        if status != 0:
+            raise HostError(f"the canary ended with status {status}", "see its error above")
+        return judge(json.loads(text), self.answer)
+
+
+def destinations() -> list[list[Any]]:
+    """[address, port] pairs at which a worker answers and closes."""
+    return [[address, PORT] for addresses in (REMOTE, LOCAL) for address in addresses.values()]
+
+
+def judge(report: dict[str, dict[str, str]], answer: str) -> list[Finding]:
+    """The findings of a child's report. Only what is known to be right is good."""
+    findings = []
+    for family, seen in report.items():
+        said = seen["tcp"]
+        evidence = "the worker answered" if said == f"answer {answer}" else f"expected the worker's answer, got: {said}"
+        findings.append(Finding(f"{family} TCP is intercepted", said == f"answer {answer}", evidence))
+        for form, name in (("udp", "UDP"), ("raw", "a raw socket")):
+            refused = seen[form] == "refused"
+            evidence = "EPERM" if refused else f"expected EPERM, got: {seen[form]}"
+            findings.append(Finding(f"{family} {name} is refused", refused, evidence))
+    return findings
+
+
+def attempt_all() -> dict[str, dict[str, str]]:
+    """What the child does; every family that this kernel has."""
+    return {
+        name: {"tcp": _connect(family), "udp": _send_datagram(family), "raw": _open_raw(family)}
+        for name, family in _FAMILIES.items()
+        if _has(family)
+    }
+
+
+def _has(family: socket.AddressFamily) -> bool:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.bind((LOCAL[family], 0))
+    except OSError as error:
+        return error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+    return True
+
+
+def _connect(family: socket.AddressFamily) -> str:
+    said = _connect_to(family, REMOTE[family])
+    return _connect_to(family, LOCAL[family]) if said == "no route" else said
+
+
+def _connect_to(family: socket.AddressFamily, address: str) -> str:
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.settimeout(SECONDS)
+            sock.connect((address, PORT))
+            said = b""
+            while chunk := sock.recv(256):
+                said += chunk
+    except OSError as error:
+        return "no route" if error.errno in _NO_ROUTE else f"{address}: {error}"
+    return f"answer {said.decode('ascii', 'replace').strip()}"
+
+
+def _send_datagram(family: socket.AddressFamily) -> str:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"canary", (REMOTE[family], PORT))
+    except PermissionError:
+        return "refused"
+    except OSError as error:
+        return str(error)
+    return "sent"
+
+
+def _open_raw(family: socket.AddressFamily) -> str:
+    try:
+        protocol = socket.IPPROTO_ICMP if family == socket.AF_INET else socket.IPPROTO_ICMPV6
+        socket.socket(family, socket.SOCK_RAW, protocol).close()
+    except PermissionError:
+        return "refused"
+    except OSError as error:
+        return str(error)
+    return "opened"
+
+
+if __name__ == "__main__":
+    with os.fdopen(int(sys.argv[1]), "w", encoding="ascii") as out:
+        json.dump(attempt_all(), out)
