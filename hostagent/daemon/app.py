@@ -128,6 +128,7 @@ def _objects(given: Path | None) -> Path:
 def _remove(config: Config, places: Places, objects: Path) -> None:
     """Remove all that this instance set up; nothing that it did not."""
     remove(config, objects)
+    places.leave()
     places.remove()
 
 

@@ -27,6 +27,7 @@ from hostagent.kernel.monitor import changes
 from hostagent.kernel.redirect import Redirect
 from hostagent.kernel.sweep import sweep
 
+INIT_SCOPE = "/init.scope"  # systemd(1): where pid 1 itself lives
 VERIFY_SECONDS = 2.0
 MAX_PATHS = 10_000  # cgroup paths remembered for refusals
 SETTLE_SECONDS = 0.05  # changes come in bursts: our own re-apply is one
@@ -55,11 +56,18 @@ class Governing:
         everything = [govern.everything_under] if govern.everything_under else []
         return [*govern.cgroups, *everything, *self._places.governed]
 
+    @property
+    def exempt(self) -> list[str]:
+        """The cgroup patterns that are left alone. Of a host that is governed whole, pid 1: all units are its children,
+        and children of the governed are governed wherever they move."""
+        pid1 = [INIT_SCOPE] if self._config.govern.everything_under else []
+        return [*self._places.exempt, *pid1, *self._config.govern.exempt]
+
     def begin(self) -> None:
         """Put everything in force. Raises HostError; what was in force before then still is."""
         self.hooks = Hooks.load(self._config.instance, self._objects, proxy_port=self._config.port)
         self.hooks.govern(self.patterns)
-        self.hooks.exempt([self._places.workers, *self._config.govern.exempt])
+        self.hooks.exempt(self.exempt)
         self.hooks.set_resolvers(self._config.resolver_addresses())
         self.hooks.attach()
         self._redirect.apply()

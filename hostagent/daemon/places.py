@@ -2,11 +2,12 @@
 
     /hostagent-<instance>/run/<id>     commands started by `hostagent run`, governed
     /hostagent-<instance>/canary       the canary, governed
-    /hostagent-<instance>/workers      exempted by the hooks; the only processes that reach the real destinations
+    /hostagent-<instance>/workers      exempt; the only processes that reach the real destinations
+    /hostagent-<instance>/supervisor   exempt; whose children would otherwise be governed wherever they move
     /hostagent-<instance>/analyzers    governed as well: an analyzer has no business on the network
 
-Started by systemd with Delegate=, workers and analyzers live below the unit's own cgroup instead, so that the unit's
-limits and kill rules hold for them.
+Started by systemd with Delegate=, the supervisor stays in its unit's cgroup, and workers and analyzers live below it,
+so that the unit's limits and kill rules hold for them. The unit as a whole is then exempt.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ class Places:
         """`root` is where cgroup v2 is mounted; `delegated` our own cgroup when it was delegated to us."""
         self.root = root
         self.base = f"/hostagent-{instance}"
+        self.supervisor = delegated or f"{self.base}/supervisor"
         self.workers = f"{delegated or self.base}/workers"
         self.analyzers = f"{delegated or self.base}/analyzers"
         self.canary = f"{self.base}/canary"
         self.runs = f"{self.base}/run"
+        self._came_from = ""
 
     def directory(self, cgroup: str) -> Path:
         """The directory of a cgroup path."""
@@ -43,10 +46,32 @@ class Places:
         """What is governed beside what the configuration says."""
         return (self.runs, self.canary, self.analyzers)
 
+    @property
+    def exempt(self) -> tuple[str, ...]:
+        """What is left alone beside what the configuration says."""
+        return (self.supervisor, self.workers)
+
     def make(self) -> None:
         """Make the cgroups. Raises HostError."""
-        for cgroup in (self.workers, self.analyzers, self.canary, self.runs):
+        for cgroup in (self.supervisor, self.workers, self.analyzers, self.canary, self.runs):
             self._make(cgroup)
+
+    def enter(self) -> None:
+        """Move this process to the supervisor's cgroup. Raises HostError."""
+        self._came_from = _own_cgroup()
+        self._move(self.supervisor)
+
+    def leave(self) -> None:
+        """Move this process back to where it came from."""
+        if self._came_from:
+            self._move(self._came_from)
+
+    def _move(self, cgroup: str) -> None:
+        try:
+            (self.directory(cgroup) / "cgroup.procs").write_text("0")
+        except OSError as error:
+            what = f"the daemon cannot move to the cgroup {cgroup}: {error.strerror}"
+            raise HostError(what, "cgroup v2 must be mounted writable") from None
 
     def make_run(self, run: str) -> str:
         """Make the cgroup of one command; its path. Raises HostError, ValueError for an id that is none."""
@@ -78,11 +103,14 @@ class Places:
 
 def delegated_cgroup(environ: dict[str, str] | os._Environ[str] = os.environ) -> str:
     """Our own cgroup where systemd started us as a unit, else empty."""
-    if "INVOCATION_ID" not in environ:
-        return ""
+    own = _own_cgroup() if "INVOCATION_ID" in environ else ""
+    return own if own.endswith(".service") else ""
+
+
+def _own_cgroup() -> str:
     for line in _OWN_CGROUP.read_text("utf-8").splitlines():
         number, _, path = line.split(":", 2)
-        if number == "0" and path.endswith(".service"):
+        if number == "0":
             return path
     return ""
 

@@ -35,15 +35,16 @@ class Records:
         cleaned = 0.0
         try:
             while True:
-                self._checkpoint()
+                self.checkpoint()
                 if time.monotonic() - cleaned >= RETENTION_SECONDS:
                     cleaned = time.monotonic()
                     self._clean()
                 await asyncio.sleep(CHECKPOINT_SECONDS)
         finally:
-            self._checkpoint()
+            self.checkpoint()
 
-    def _checkpoint(self) -> None:
+    def checkpoint(self) -> None:
+        """Sign what is there now. A failure is told and counted."""
         try:
             self._checkpointer.checkpoint()
         except HostError as error:

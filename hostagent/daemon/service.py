@@ -97,6 +97,7 @@ class Service:
     def begin(self) -> None:
         """Put the kernel's part in force: governed processes reach a worker or nobody. Raises HostError."""
         self.places.make()
+        self.places.enter()
         self.governing.begin()
 
     async def run(self, bound: Bound) -> None:
@@ -183,6 +184,7 @@ class Service:
             f"policy {self.policies.current.version}, {len(self.governing.patterns)} patterns governed"
         )
         self.events.tell("ready", "governing", policy=self.policies.current.version, swept=self.counts.swept)
+        self._records.checkpoint()
 
     async def _end(self) -> None:
         self.state = "draining"

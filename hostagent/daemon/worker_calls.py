@@ -99,6 +99,7 @@ class WorkerCalls:
             self._counts.unattributed += 1
             self._tell_unattributed(key, error.what)
             return {"denied": error.what}
+        self._flows.forget(key)  # the same 4-tuple may come from another namespace next
         self._counts.attributed += 1
         names = await self._names.of(key.destination.address)
         return {"actor": actor.to_json(), "record": _facts(record), "names": names}

@@ -113,7 +113,8 @@ def test_what_is_governed_and_what_is_not(kernel: Kernel, tmp_path: Path) -> Non
     governing.begin()
     ours = "'/hostagent-x/run', '/hostagent-x/canary', '/hostagent-x/analyzers'"
     assert f"govern ['/', {ours}]" in kernel.done
-    assert "exempt ['/hostagent-x/workers', '/a.service']" in kernel.done
+    exempt = "'/hostagent-x/supervisor', '/hostagent-x/workers', '/init.scope', '/a.service'"
+    assert f"exempt [{exempt}]" in kernel.done
 
 
 def test_what_was_changed_is_put_back_and_told(kernel: Kernel, tmp_path: Path) -> None:

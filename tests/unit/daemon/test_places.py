@@ -32,6 +32,22 @@ def test_a_run_has_a_cgroup_until_its_last_process_ended(places: Places) -> None
     assert places.end_run("ab12")  # gone is gone
 
 
+def test_the_supervisor_enters_its_cgroup_and_leaves_it(places: Places) -> None:
+    script = (
+        "import sys; from pathlib import Path; from hostagent.daemon.places import Places, _own_cgroup\n"
+        "p = Places(sys.argv[1], Path(sys.argv[2])); before = _own_cgroup()\n"
+        "p.enter(); print(_own_cgroup() == p.supervisor); p.leave(); print(_own_cgroup() == before)"
+    )
+    name = places.base.removeprefix("/hostagent-")
+    done = subprocess.run([sys.executable, "-c", script, name, places.root], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_the_supervisor_and_the_workers_are_exempt_and_nothing_else(places: Places) -> None:
+    assert places.exempt == (places.supervisor, places.workers)
+    assert not set(places.exempt) & set(places.governed)
+
+
 @pytest.mark.parametrize("run", ["", "../workers", "a/b", "UPPER", "x" * 33])
 def test_a_run_id_is_no_path(places: Places, run: str) -> None:
     with pytest.raises(ValueError, match="not a run id"):

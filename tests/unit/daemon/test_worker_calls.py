@@ -65,6 +65,9 @@ class Fixture:
     def lookup(self, key: FlowKey) -> FlowRecord | None:
         return self.flows.get(key)
 
+    def forget(self, key: FlowKey) -> None:
+        del self.flows[key]
+
     def ask(self, op: str, worker: str = "worker0", **args: Any) -> dict[str, Any]:
         async def call() -> dict[str, Any]:
             return await self.calls.handlers(worker)[op](args)
@@ -86,6 +89,12 @@ def test_a_known_flow_has_an_actor(fixture: Fixture) -> None:
     assert answer["record"]["governed_by"] == "caller"
     assert answer["names"] == []
     assert (fixture.counts.attributed, fixture.counts.unattributed) == (1, 0)
+
+
+def test_an_attributed_flow_is_forgotten_so_that_its_addresses_may_serve_again(fixture: Fixture) -> None:
+    fixture.flows[KEY] = record()
+    assert "actor" in fixture.ask("attribute", source=SOURCE, destination=DESTINATION)
+    assert "denied" in fixture.ask("attribute", source=SOURCE, destination=DESTINATION)
 
 
 @pytest.mark.parametrize("pid", [None, 0])
