@@ -31,6 +31,7 @@ class FlowRecords(Protocol):
     """The kernel's flow map."""
 
     def lookup(self, key: FlowKey) -> FlowRecord | None: ...
+    def forget(self, key: FlowKey) -> None: ...
 
 
 class WorkerCalls:

@@ -5,7 +5,7 @@
     divert       TPROXY to the listeners; without a listener: a TCP reset (TPROXY alone would let it pass)
     input        what carries REDIRECT is delivered to a transparent socket, never to a server of this host
     postrouting  nothing governed leaves but over `lo`
-    forward      nothing from a container interface is forwarded but bystanders and answers
+    forward      nothing from a container interface is forwarded but bystanders and answers; nor taken in by `input`
 
 Rules: the table is replaced in one transaction, so there is no moment without it; nothing of anybody else is touched;
 the one thing that a missing listener, route or chain can do is to refuse.
@@ -65,7 +65,7 @@ table inet {name} {{
   chain input {{
     type filter hook input priority mangle; policy accept;
     meta l4proto tcp meta mark & {mask} == {redirect} jump delivered
-  }}
+{forwarded}  }}
   chain delivered {{
     socket transparent 1 accept
     drop

@@ -29,7 +29,7 @@ _HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
 _REQUEST = struct.Struct("=BBBBI48s")  # struct inet_diag_req_v2
 _MESSAGE = struct.Struct("=BBBB48sIIIII")  # struct inet_diag_msg
 _CGROUP_ID = 21  # INET_DIAG_CGROUP_ID, Linux 5.7
-_STATES = 0xFFFFFFFF & ~(1 << 10)  # all but TCP_LISTEN
+_STATES = 0xFFFFFFFF & ~(1 << 10 | 1 << 6)  # all but TCP_LISTEN and TCP_TIME_WAIT
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NO_SOCKET = bytes(48)
 

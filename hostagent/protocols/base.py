@@ -41,7 +41,8 @@ class Request:
     `context` names the session settings that change what the text means (`key=value`, sorted), so that a
     remembered decision is never used under other settings. `schemas`: where unqualified names resolve, in
     order; None when that is not known any more. `function_oid` is set for a call by number, which has no text
-    of its own (PostgreSQL's FunctionCall message).
+    of its own (PostgreSQL's FunctionCall message). `wire` is empty, or `unreadable` where the request could not be
+    read (`text` then says why): it is asked so that the denial has an id and an event, and denied whatever the ruling.
     """
 
     number: int

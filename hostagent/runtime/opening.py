@@ -54,8 +54,14 @@ class Opened:
 
 
 async def open_flow(worker: Worker, flow_id: FlowId, transport: Transport) -> Opened:
-    """Attribute the connection and find its target. Raises Refused, after the refusal was recorded."""
-    key, destination = destination_of(transport.get_extra_info("socket"))
+    """Attribute the connection and find its target. Raises Refused, after the refusal was recorded.
+
+    A client that reset its connection before it was accepted took the 4-tuple with it: there is nothing to record.
+    """
+    try:
+        key, destination = destination_of(transport.get_extra_info("socket"))
+    except OSError as error:
+        raise Refused(f"the client was gone before it was accepted: {error.strerror}") from None
     try:
         facts = await worker.attribute(key)
     except ChannelError as error:

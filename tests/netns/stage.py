@@ -46,7 +46,9 @@ class Stage:
         """The pattern that governs `governed`."""
         return path_in_tree(self.governed, find_cgroup2_root())
 
-    def send(self, form: str, cgroup: Path, family: int, *, address: str = "", netns: str = "") -> subprocess.Popen[str]:
+    def send(
+        self, form: str, cgroup: Path, family: int, *, address: str = "", netns: str = ""
+    ) -> subprocess.Popen[str]:
         """Start a client that makes one attempt."""
         prefix = ("ip", "netns", "exec", netns) if netns else ()
         client = (sys.executable, "-I", str(HERE / "way_out_client.py"), form, address or DATABASE[family], str(PORT))

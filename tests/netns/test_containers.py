@@ -86,16 +86,40 @@ def test_without_the_divert_program_nothing_gets_out(
 
 @FAMILIES
 @pytest.mark.parametrize("chain", ("prerouting", "containers", "divert"))
-def test_container_rules_flushed(
+def test_container_rules_flushed_and_the_divert_program_removed(
     stage: Stage, interfaces: Interfaces, outcomes: Outcomes, chain: str, family: int
 ) -> None:
-    subprocess.run(["nft", "flush", "chain", "inet", f"hostagent_{stage.lab.name}", chain], check=True)
+    nft(stage, "flush", "chain", chain)
+    subprocess.run(["tc", "filter", "del", "dev", "box0", "ingress"], check=True)
     try:
+        there = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box))
+        host = stage.attempt("connect", stage.governed, family, netns=stage.lab.box, address=HOST[family])
+    finally:
+        stage.redirect.apply()
+        interfaces.refresh()
+    damage = f"nft flush of the {chain} chain and no divert program"
+    outcomes.rows.append((f"container, {damage}", f"IPv{family}", there, "-"))
+    outcomes.rows.append((f"container to the host, {damage}", f"IPv{family}", governed_outcome(host), "-"))
+    assert there.startswith("refused")
+
+
+@FAMILIES
+@pytest.mark.parametrize("verb", ("flush", "delete"))
+def test_table_lost_while_the_divert_program_stands(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, verb: str, family: int
+) -> None:
+    nft(stage, verb, "table")
+    try:
+        free = stage.attempt("connect", stage.free, family, netns=stage.lab.box)
         outcome = governed_outcome(stage.attempt("connect", stage.governed, family, netns=stage.lab.box))
     finally:
         stage.redirect.apply()
-    outcomes.rows.append((f"container namespace, nft flush of the {chain} chain", f"IPv{family}", outcome, "-"))
-    assert outcome.startswith("refused")
+    outcomes.rows.append((f"container namespace, nft {verb} of our table", f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "intercepted")
+
+
+def nft(stage: Stage, verb: str, kind: str, *chain: str) -> None:
+    subprocess.run(["nft", verb, kind, "inet", f"hostagent_{stage.lab.name}", *chain], check=True)
 
 
 @FAMILIES

@@ -10,10 +10,10 @@ import array
 import ctypes
 import errno
 import mmap
-import os
 import socket
 import struct
 import sys
+from pathlib import Path
 
 SECONDS = 1.0
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -234,7 +234,9 @@ def form_io_uring(family, address, port):
     completions = mmap.mmap(ring, 4096, offset=0x8000000)
     entries = mmap.mmap(ring, 4096, offset=0x10000000)
     name = sockaddr(family, address, port)
-    entries[:64] = struct.pack("=BBHiQQII", 16, 0, 0, sock.fileno(), len(name), ctypes.addressof(name), 0, 0).ljust(64, b"\0")
+    entries[:64] = struct.pack("=BBHiQQII", 16, 0, 0, sock.fileno(), len(name), ctypes.addressof(name), 0, 0).ljust(
+        64, b"\0"
+    )
     struct.pack_into("=I", submissions, sq_array, 0)
     struct.pack_into("=I", submissions, sq_tail, 1)
     if LIBC.syscall(426, ring, 1, 1, 1, None, 0) < 0:
@@ -257,8 +259,7 @@ def sockaddr(family, address, port):
 def form_child_cgroup(family, address, port):
     """Move to a cgroup below our own first; its path comes on stdin."""
     print("waiting", flush=True)
-    with open(os.path.join(sys.stdin.readline().strip(), "cgroup.procs"), "w") as procs:
-        procs.write("0")
+    Path(sys.stdin.readline().strip(), "cgroup.procs").write_text("0")
     return form_connect(family, address, port)
 
 
