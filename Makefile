@@ -21,7 +21,8 @@ check: setup
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --no-cache
-	@.venv/bin/hostagent policy schema --check policies/policy.schema.json
+	@.venv/bin/hostagent policy schema | diff policies/policy.schema.json -
+	@.venv/bin/hostagent policy schema --cases | diff policies/cases.schema.json -
 
 format:
 	@.venv/bin/ruff format .
