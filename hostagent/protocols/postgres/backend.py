@@ -1,0 +1,229 @@
+"""The server's direction after the login: answers are matched with what was asked and passed on as they came.
+
+Nothing is rebuilt. Headers are scanned; a run of messages that pass goes out as one slice, and a chunk in which all
+pass goes out as that chunk. A message is held until it is whole only where its body is looked at;
+rows and everything else of any size stream through. What the head of the queue does not expect is a `PeerError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hostagent.errors import PeerError
+from hostagent.protocols.base import Leg
+from hostagent.protocols.postgres import messages
+from hostagent.protocols.postgres.conversation import Conversation
+from hostagent.protocols.postgres.denial import SYNTAX_ERROR
+from hostagent.protocols.postgres.inbox import Inbox
+from hostagent.protocols.postgres.messages import COPY_DATA, DATA_ROW, HEADER, HEADER_SIZE, MAX_LENGTH
+from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected
+
+Handler = Callable[[bytes], "bytes | None"]  # body → replacement, or None to pass the message on
+
+_RUNS = frozenset({Awaited.QUERY, Awaited.EXECUTE})
+_STREAMED: dict[int, frozenset[Awaited]] = {
+    messages.ROW_DESCRIPTION: frozenset({Awaited.QUERY, Awaited.DESCRIBE}),
+    messages.PARAMETER_DESCRIPTION: frozenset({Awaited.DESCRIBE}),
+    messages.CALL_RESULT: frozenset({Awaited.CALL}),
+    messages.COPY_OUT: _RUNS,
+    messages.COPY_DONE: _RUNS,
+    messages.NO_DATA: frozenset({Awaited.DESCRIBE}),
+    messages.PARSE_COMPLETE: frozenset({Awaited.PARSE}),
+    messages.BIND_COMPLETE: frozenset({Awaited.BIND}),
+    messages.CLOSE_COMPLETE: frozenset({Awaited.CLOSE}),
+    messages.EMPTY_QUERY: _RUNS,
+    messages.PORTAL_SUSPENDED: frozenset({Awaited.EXECUTE}),
+    messages.COPY_IN: _RUNS,
+}
+_ANSWERS = frozenset({  # those that end their item, when it is not one that ends with ReadyForQuery
+    messages.ROW_DESCRIPTION, messages.NO_DATA, messages.PARSE_COMPLETE, messages.BIND_COMPLETE,
+    messages.CLOSE_COMPLETE, messages.EMPTY_QUERY, messages.PORTAL_SUSPENDED,
+})  # fmt: skip
+_ANYTIME = frozenset({messages.NOTICE, messages.NOTIFICATION})
+
+
+class Backend:
+    """Reads the server's bytes; `feed` may be called with any chunks."""
+
+    def __init__(self, conversation: Conversation) -> None:
+        self._conversation = conversation
+        self._queue = conversation.queue
+        self._inbox = Inbox()
+        self._start = 0  # of what passes and was not put out yet
+        self._left = 0  # bytes of a message whose header was read and which streams through
+        self._counted = False  # a row was counted since the last CommandComplete
+        self._whole: dict[int, Handler] = {
+            messages.COMMAND_COMPLETE: self._command_complete,
+            messages.READY: self._ready,
+            messages.ERROR: self._error,
+            messages.PARAMETER_STATUS: self._parameter_status,
+        }
+
+    def feed(self, chunk: bytes) -> None:
+        """Take a chunk: pass on what may pass. Raises PeerError, or `Refused` when the session must end."""
+        inbox = self._inbox
+        inbox.feed(chunk)
+        if not inbox.ready():
+            return
+        inbox.need = HEADER_SIZE
+        self._start = inbox.pos
+        if self._left:
+            step = min(self._left, len(inbox.data) - inbox.pos)
+            self._left -= step
+            inbox.pos += step
+        try:
+            self._scan(inbox.data, inbox.pos, len(inbox.data))
+        finally:
+            self._pass(inbox.data, inbox.pos)
+        if self._left:
+            inbox.need = 1
+
+    def _scan(self, data: bytes, pos: int, end: int) -> None:
+        """Go through the messages in `data[pos:end]`; leaves `inbox.pos` behind the last one that was read."""
+        inbox = self._inbox
+        while end - pos >= HEADER_SIZE:
+            kind, length = HEADER.unpack_from(data, pos)
+            if kind in (DATA_ROW, COPY_DATA):
+                inbox.pos = pos = self._rows(data, pos, end)
+                continue
+            if not 4 <= length <= MAX_LENGTH:
+                raise PeerError("a message of impossible length from the server")
+            after = pos + 1 + length
+            handler = self._whole.get(kind)
+            if handler is None:
+                self._streamed(kind)
+                if after > end:
+                    self._left, after = after - end, end
+            elif after > end:
+                if length > self._conversation.limits.server_message:
+                    raise PeerError("a message from the server beyond the limit")
+                inbox.need = after - pos
+                return
+            else:
+                replacement = handler(data[pos + HEADER_SIZE : after])
+                if replacement is not None:
+                    self._pass(data, pos)
+                    self._put(replacement)
+                    self._start = after
+            inbox.pos = pos = after
+
+    def _rows(self, data: bytes, pos: int, end: int) -> int:
+        """Count the DataRow or CopyData messages from `pos` on; gives the position after the last that is there."""
+        head = self._queue.head()
+        if head is None or head.run is None or head.awaited not in _RUNS:
+            raise PeerError("a row from the server that nothing asked for")
+        unpack = HEADER.unpack_from
+        rows = total = 0
+        last = end - HEADER_SIZE
+        while pos <= last:
+            kind, length = unpack(data, pos)
+            if kind == DATA_ROW:
+                rows += 1
+            elif kind != COPY_DATA:
+                break
+            if not 4 <= length <= MAX_LENGTH:
+                raise PeerError("a row of impossible length from the server")
+            total += length
+            pos += length + 1
+        if pos > end:
+            self._left, pos = pos - end, end
+        head.run.rows += rows
+        head.run.bytes += total
+        self._counted = self._counted or rows > 0
+        return pos
+
+    def _streamed(self, kind: int) -> None:
+        """A message whose body is not looked at: is it expected, and what does it end?"""
+        if kind in _ANYTIME:
+            return
+        expected = _STREAMED.get(kind)
+        head = self._queue.head()
+        if expected is None or head is None or head.awaited not in expected:
+            raise PeerError(f"an unexpected message {chr(kind)!r} from the server")
+        if kind == messages.COPY_IN:
+            self._copy_in(head)
+        elif kind in _ANSWERS and head.awaited not in ENDS_WITH_READY:
+            self._done(head)
+
+    def _copy_in(self, head: Expected) -> None:
+        if not self._queue.swallow_syncs():
+            raise PeerError("the client sent other messages where COPY data belongs")
+        self._conversation.copy_run = head.run
+
+    def _done(self, head: Expected) -> None:
+        """The head has its answer."""
+        self._counted = False
+        self._queue.items.popleft()
+        if head.run is not None and head.awaited is not Awaited.BIND:
+            self._conversation.finish(head.run)
+
+    def _command_complete(self, body: bytes) -> bytes | None:
+        head = self._queue.head()
+        if head is None or head.run is None or head.awaited not in _RUNS:
+            raise PeerError("an unexpected CommandComplete from the server")
+        if self._counted:
+            self._counted = False
+        else:
+            head.run.rows += messages.affected_rows(body[:-1])
+        self._conversation.copy_run = None
+        self._queue.swallowed = 0
+        if head.awaited is Awaited.EXECUTE:
+            self._done(head)
+        return None
+
+    def _ready(self, body: bytes) -> bytes | None:
+        if len(body) != 1 or body not in (b"I", b"T", b"E"):
+            raise PeerError("a malformed ReadyForQuery from the server")
+        conversation = self._conversation
+        head = self._queue.head()
+        if head is None and self._queue.swallowed:
+            self._queue.swallowed -= 1
+            return None
+        if head is None or head.awaited not in ENDS_WITH_READY:
+            raise PeerError("a ReadyForQuery from the server that nothing asked for")
+        self._queue.items.popleft()
+        conversation.copy_run = None
+        if head.run is not None:
+            conversation.finish(head.run)
+        if not self._queue.items:
+            conversation.reading_changes = False
+            if body == b"I" and len(conversation.portals):
+                conversation.portals.clear()
+        return None
+
+    def _error(self, body: bytes) -> bytes | None:
+        fields = messages.error_fields(body)
+        code = fields.get("C", "")
+        conversation = self._conversation
+        conversation.copy_run = None
+        self._counted = False
+        head = self._queue.head()
+        if head is None:
+            return None
+        if head.awaited in ENDS_WITH_READY:
+            if head.run is not None:
+                head.run.error = head.run.error or code
+        else:
+            dropped, synced = self._queue.skip()
+            conversation.skipping = conversation.skipping or not synced
+            for item in dropped:
+                if item.run is not None and not item.run.told:
+                    item.run.error = code
+                    conversation.finish(item.run)
+        if head.denial is not None and code == SYNTAX_ERROR:
+            return head.denial.response()
+        return None
+
+    def _parameter_status(self, body: bytes) -> bytes | None:
+        self._conversation.settings.status(*messages.parameter_status(body))
+        return None
+
+    def _pass(self, data: bytes, stop: int) -> None:
+        if stop > self._start:
+            self._put(data[self._start : stop])
+            self._start = stop
+
+    def _put(self, data: bytes) -> None:
+        session = self._conversation.session
+        session.to_client.append(data)
+        session.captured.append((Leg.UPSTREAM, data))

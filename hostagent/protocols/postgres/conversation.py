@@ -1,0 +1,77 @@
+"""What the two directions of a logged-in session share: outstanding answers, names, settings, and what is going on."""
+
+from __future__ import annotations
+
+from hostagent.protocols.base import Finished, Session
+from hostagent.protocols.postgres.config import Limits
+from hostagent.protocols.postgres.queue import Names, ResponseQueue, Run, Statement
+from hostagent.protocols.postgres.settings import Settings, changes_reading
+from hostagent.values.decision import Outcome, Ruling
+
+CONNECTION_FAILURE = "08006"
+
+
+class Conversation:
+    """The state of a session after the login.
+
+    `skipping`: the server skips what the client sends until Sync, so it is dropped. `copy_run`: set while the server
+    reads COPY data. `reading_changes`: a statement was sent that may change how bytes are read; until all answers are
+    in, no further text is read. `closed`: nothing more is read from either side.
+    """
+
+    __slots__ = (
+        "_deallocated",
+        "closed",
+        "copy_run",
+        "limits",
+        "portals",
+        "queue",
+        "reading_changes",
+        "session",
+        "settings",
+        "skipping",
+        "statements",
+    )
+
+    def __init__(self, session: Session, limits: Limits) -> None:
+        self.session = session
+        self.limits = limits
+        self.queue = ResponseQueue()
+        self.settings = Settings()
+        self.statements: Names[Statement] = Names(limits.statements, limits.statement_bytes)
+        self.portals: Names[Run] = Names(limits.portals, limits.statement_bytes)
+        self.skipping = False
+        self.copy_run: Run | None = None
+        self.reading_changes = False
+        self.closed = False
+        self._deallocated = False
+
+    def ran(self, ruling: Ruling) -> bool:
+        """A text that was decided on goes to the server; gives whether running it may change how later bytes are read.
+
+        The server keeps one table of names for SQL (PREPARE, DECLARE) and the protocol (Parse, Bind). When SQL may have
+        given a name a new meaning, ours are forgotten, so that no name is used for another text than was decided on.
+        """
+        self.settings.ran(ruling)
+        kinds = ruling.kinds
+        if "deallocate" in kinds or ("set" in kinds and (not ruling.settings or "*" in ruling.settings)):
+            self._deallocated = True
+        if self._deallocated and ("prepare" in kinds or "do" in kinds or "call" in kinds):
+            self.statements.clear()
+        if "cursor" in kinds and len(kinds) > 1:  # DECLARE, by its query's kinds; FETCH, MOVE and CLOSE make no name
+            self.portals.clear()
+        return changes_reading(ruling)
+
+    def finish(self, run: Run) -> None:
+        """Report what a decision to EXECUTE has come to; of a portal after each Execute, with what it gave in all."""
+        run.told = True
+        self.session.commands.append(Finished(run.decision_id, Outcome(run.rows, run.bytes, run.error)))
+
+    def abandon(self) -> None:
+        """The session ends: report what is still outstanding as cut off, and take nothing more."""
+        self.closed = True
+        for item in self.queue.items:
+            if item.run is not None and not item.run.told:
+                item.run.error = item.run.error or CONNECTION_FAILURE
+                self.finish(item.run)
+        self.queue.items.clear()

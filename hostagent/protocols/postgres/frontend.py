@@ -1,0 +1,350 @@
+"""The client's direction after the login: what would run is asked about first, the rest is passed on.
+
+Asked about (`Decide`): Query, Parse, Bind (with the text that was prepared) and FunctionCall. One question is out at
+a time; meanwhile nothing more is read, so that order is kept. Two rules:
+
+1. A message that is asked about stays in the inbox until the answer is there. Of a Bind only the names are waited
+   for; its parameters then stream.
+2. What is denied is replaced by a pill (`denial.py`), so that the server raises the error and its transaction state
+   stays true. After a denied Parse or Bind the client's messages are dropped until Sync, as the server drops them.
+"""
+
+from __future__ import annotations
+
+from hostagent.errors import PeerError
+from hostagent.protocols.base import Close, Decide, Leg, Phase, Request
+from hostagent.protocols.postgres import messages
+from hostagent.protocols.postgres.asked import (
+    MAX_NAME,
+    NAME_TOO_LONG,
+    TOO_EARLY,
+    TOO_MANY,
+    Asked,
+    unasked,
+    with_text,
+)
+from hostagent.protocols.postgres.conversation import Conversation
+from hostagent.protocols.postgres.denial import (
+    PILL_PARSE,
+    PILL_PARSE_UNNAMED,
+    PILL_QUERY,
+    Denial,
+    by_policy,
+    unreadable,
+)
+from hostagent.protocols.postgres.inbox import Inbox
+from hostagent.protocols.postgres.messages import (
+    BIND,
+    CLOSE,
+    COPY_DATA,
+    COPY_DONE,
+    COPY_FAIL,
+    DESCRIBE,
+    EXECUTE,
+    FLUSH,
+    FUNCTION_CALL,
+    HEADER,
+    HEADER_SIZE,
+    PARSE,
+    QUERY,
+    SYNC,
+    TERMINATE,
+)
+from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected, Run, Statement, Undo
+from hostagent.values.decision import Decision
+
+MAX_SMALL = 1024  # bytes of a Describe, Close or Execute: a name and a few bytes
+_COPY = frozenset({COPY_DATA, COPY_DONE, COPY_FAIL})
+_TEXTS = frozenset({QUERY, PARSE, FUNCTION_CALL})
+_KNOWN = frozenset({QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, FLUSH, SYNC, FUNCTION_CALL, TERMINATE}) | _COPY
+
+
+class Frontend:
+    """Reads the client's bytes from `inbox`; `run` goes as far as it can."""
+
+    def __init__(self, conversation: Conversation, inbox: Inbox) -> None:
+        self._conversation = conversation
+        self._session = conversation.session
+        self._queue = conversation.queue
+        self._inbox = inbox
+        self._asked: Asked | None = None
+        self._number = 0
+        self._left = 0  # bytes of a message that streams
+        self._drop = False  # whether they are dropped
+        self._captured = False  # whether they were captured before
+        self.stalled = False  # waits for an answer of the server
+
+    @property
+    def held(self) -> bool:
+        """Whether client bytes wait for a decision or for the server."""
+        return self._asked is not None or self.stalled
+
+    def run(self) -> None:
+        """Read messages until more bytes, a decision or an answer of the server is needed. Raises PeerError."""
+        inbox = self._inbox
+        self.stalled = False
+        while self._asked is None and not self.stalled and not self._conversation.closed:
+            if not inbox.ready():
+                return
+            if self._left:
+                self._stream()
+                continue
+            inbox.need = HEADER_SIZE
+            if not inbox.ready():
+                return
+            kind, length = HEADER.unpack_from(inbox.data, inbox.pos)
+            if not 4 <= length <= messages.MAX_LENGTH or kind not in _KNOWN:
+                raise PeerError("an unknown message or one of impossible length from the client")
+            self._message(kind, length + 1)
+
+    def decided(self, request: Request, decision: Decision) -> None:
+        """The answer to the question that is out."""
+        asked = self._asked
+        if asked is None or asked.request.number != request.number:
+            raise ValueError("a decision that was not asked for")
+        self._asked = None
+        if self._conversation.skipping:
+            self._begin(asked.total, drop=True)
+        elif request.wire == "unreadable":
+            self._deny(asked, unreadable(request.text, decision))
+        else:
+            self._capture(asked, decision.ruling.text)
+            if decision.ruling.verdict.forwards:
+                self._forward(asked, decision)
+            else:
+                self._deny(asked, by_policy(decision))
+        self.run()
+
+    # --- reading ----------------------------------------------------------------------------------------------
+
+    def _message(self, kind: int, total: int) -> None:
+        conversation = self._conversation
+        if conversation.copy_run is not None:
+            self._during_copy(kind, total)
+        elif conversation.skipping and kind != SYNC and kind != TERMINATE:
+            self._begin(total, drop=True)
+        elif kind in _COPY:
+            if len(self._queue):
+                self.stalled = True  # its COPY may be on the way; without one the server ignores it
+            else:
+                self._begin(total, drop=True)
+        elif len(self._queue) >= conversation.limits.in_flight and kind != TERMINATE:
+            self.stalled = True
+        elif kind in _TEXTS and conversation.reading_changes:
+            self._read_too_early(kind, total)
+        elif kind == BIND:
+            self._bind(total)
+        elif kind in _TEXTS:
+            self._text(kind, total)
+        else:
+            self._small(kind, total)
+
+    def _read_too_early(self, kind: int, total: int) -> None:
+        if self._queue.items and self._queue.items[-1].awaited in ENDS_WITH_READY:
+            self.stalled = True
+        else:
+            self._deny(unasked(kind, total), TOO_EARLY)
+
+    def _during_copy(self, kind: int, total: int) -> None:
+        conversation = self._conversation
+        if kind in _COPY:
+            if conversation.copy_run is not None:
+                conversation.copy_run.bytes += total - 1
+            if kind != COPY_DATA:
+                conversation.copy_run = None
+            self._begin(total, drop=False)
+        elif kind in (SYNC, FLUSH):
+            self._begin(total, drop=True)  # the server ignores them there
+        elif kind == TERMINATE:
+            self._terminate()
+        else:
+            raise PeerError("a message from the client that does not belong into COPY data")
+
+    def _text(self, kind: int, total: int) -> None:
+        inbox = self._inbox
+        if kind == FUNCTION_CALL:
+            if total < HEADER_SIZE + 4:
+                raise PeerError("a FunctionCall message that is too short")
+            if self._wait(HEADER_SIZE + 4):
+                oid = int.from_bytes(inbox.data[inbox.pos + 5 : inbox.pos + 9], "big")
+                self._ask(kind, total, Phase.EXECUTE, f"function_call oid={oid}", function_oid=oid)
+            return
+        phase = Phase.EXECUTE if kind == QUERY else Phase.PREPARE
+        limit = self._conversation.limits.statement
+        if total > limit:
+            why = f"a statement of {total} bytes is beyond the limit of {limit}"
+            self._ask(kind, total, phase, why, wire="unreadable")
+            return
+        if not self._wait(total):
+            return
+        body = inbox.data[inbox.pos + HEADER_SIZE : inbox.pos + total]
+        name, raw = b"", b""
+        if kind == QUERY:
+            raw = messages.query_body(body)
+        else:
+            name, raw, _ = messages.parse_body(body)
+            if len(name) > MAX_NAME or self._conversation.statements.full(name):
+                refusal = NAME_TOO_LONG if len(name) > MAX_NAME else TOO_MANY
+                self._deny(unasked(kind, total, name), refusal)
+                return
+        try:
+            text = raw.decode(self._conversation.settings.codec)
+        except UnicodeDecodeError:
+            why = f"the statement is not valid {self._conversation.settings.encoding}"
+            self._ask(kind, total, phase, why, wire="unreadable")
+            return
+        self._ask(kind, total, phase, text, name, Statement(text) if kind == PARSE else None)
+
+    def _bind(self, total: int) -> None:
+        inbox = self._inbox
+        if not self._wait(min(total, HEADER_SIZE + 2 * (MAX_NAME + 1))):
+            return
+        data, start = inbox.data, inbox.pos + HEADER_SIZE
+        stop = min(inbox.pos + total, start + 2 * (MAX_NAME + 1))
+        first = data.find(b"\0", start, stop)
+        second = data.find(b"\0", first + 1, stop) if first >= 0 else -1
+        if second < 0 and stop == inbox.pos + total:
+            raise PeerError("a Bind message without its names")
+        portal, name = data[start:first], data[first + 1 : second]
+        blank = unasked(BIND, total, portal)
+        statement = self._conversation.statements.get(name)
+        if second < 0 or len(portal) > MAX_NAME or len(name) > MAX_NAME:
+            self._deny(blank, NAME_TOO_LONG)
+        elif statement is None:
+            shown = name.decode("utf-8", "replace")
+            self._deny(blank, Denial("26000", f'prepared statement "{shown}" does not exist'))
+        elif self._conversation.portals.full(portal):
+            self._deny(blank, TOO_MANY)
+        else:
+            self._ask(BIND, total, Phase.EXECUTE, statement.text, portal)
+
+    def _small(self, kind: int, total: int) -> None:
+        if total > MAX_SMALL:
+            raise PeerError("a message from the client beyond its limit")
+        if not self._wait(total):
+            return
+        inbox = self._inbox
+        if kind in (SYNC, FLUSH):
+            if total != HEADER_SIZE:
+                raise PeerError("a Sync or Flush message with contents")
+            if kind == SYNC:
+                self._conversation.skipping = False
+                self._queue.items.append(Expected(Awaited.SYNC))
+        elif kind == TERMINATE:
+            self._terminate()
+            return
+        elif not self._named(kind, total, inbox.data[inbox.pos + HEADER_SIZE : inbox.pos + total]):
+            return
+        self._begin(total, drop=False)
+
+    def _named(self, kind: int, total: int, body: bytes) -> bool:
+        """Expect the answer to a Describe, Close or Execute. False when it was denied."""
+        conversation = self._conversation
+        what, name = (0x50, messages.execute_body(body)) if kind == EXECUTE else messages.name_body(body)
+        blank = unasked(kind, total, name)
+        if len(name) > MAX_NAME:
+            self._deny(blank, NAME_TOO_LONG)
+            return False
+        if kind == DESCRIBE:
+            self._queue.items.append(Expected(Awaited.DESCRIBE))
+        elif kind == EXECUTE:
+            run = conversation.portals.get(name)
+            if run is None:
+                shown = name.decode("utf-8", "replace")
+                self._deny(blank, Denial("34000", f'portal "{shown}" does not exist'))
+                return False
+            conversation.reading_changes = conversation.reading_changes or run.lexical
+            self._queue.items.append(Expected(Awaited.EXECUTE, run))
+        elif what == 0x53:
+            undo = Undo(conversation.statements, name, conversation.statements.put(name, None))
+            self._queue.items.append(Expected(Awaited.CLOSE, undo=undo))
+        else:
+            gone = Undo(conversation.portals, name, conversation.portals.put(name, None))
+            self._queue.items.append(Expected(Awaited.CLOSE, undo=gone))
+        return True
+
+    def _terminate(self) -> None:
+        self._session.to_upstream.append(messages.message(TERMINATE, b""))
+        self._session.commands.append(Close())
+        self._conversation.abandon()
+
+    def _wait(self, size: int) -> bool:
+        self._inbox.need = size
+        return self._inbox.ready()
+
+    # --- deciding ---------------------------------------------------------------------------------------------
+
+    def _ask(
+        self,
+        kind: int,
+        total: int,
+        phase: Phase,
+        text: str,
+        name: bytes = b"",
+        statement: Statement | None = None,
+        wire: str = "",
+        function_oid: int | None = None,
+    ) -> None:
+        self._number += 1
+        settings = self._conversation.settings
+        request = Request(self._number, phase, text, settings.context, settings.schemas, wire, function_oid)
+        self._asked = Asked(kind, total, request, name, statement)
+        self._session.commands.append(Decide(request))
+
+    def _forward(self, asked: Asked, decision: Decision) -> None:
+        conversation = self._conversation
+        if asked.kind == PARSE:
+            before = conversation.statements.put(asked.name, asked.statement)
+            item = Expected(Awaited.PARSE, undo=Undo(conversation.statements, asked.name, before))
+        else:
+            run = Run(decision.id, conversation.ran(decision.ruling))
+            if asked.kind == BIND:
+                before_portal = conversation.portals.put(asked.name, run)
+                item = Expected(Awaited.BIND, run, undo=Undo(conversation.portals, asked.name, before_portal))
+            else:
+                conversation.reading_changes = conversation.reading_changes or run.lexical
+                item = Expected(Awaited.QUERY if asked.kind == QUERY else Awaited.CALL, run)
+        self._queue.items.append(item)
+        self._begin(asked.total, drop=False, captured=asked.kind in (QUERY, PARSE))
+
+    def _deny(self, asked: Asked, denial: Denial) -> None:
+        if asked.kind == QUERY or asked.kind == FUNCTION_CALL:
+            self._session.to_upstream.append(PILL_QUERY)
+            self._queue.items.append(Expected(Awaited.PILL_QUERY, denial=denial))
+        else:
+            unnamed = asked.kind == PARSE and not asked.name
+            self._session.to_upstream.append(PILL_PARSE_UNNAMED if unnamed else PILL_PARSE)
+            self._queue.items.append(Expected(Awaited.PILL_PARSE, denial=denial))
+            self._conversation.skipping = True
+        self._begin(asked.total, drop=True)
+
+    # --- passing on -------------------------------------------------------------------------------------------
+
+    def _begin(self, total: int, drop: bool, captured: bool = False) -> None:
+        """Pass on, or drop, the message that stands at the front of the inbox, as far as it is there."""
+        self._left = total
+        self._drop = drop
+        self._captured = captured
+        self._stream()
+
+    def _stream(self) -> None:
+        inbox = self._inbox
+        start = inbox.pos
+        stop = min(len(inbox.data), start + self._left)
+        self._left -= stop - start
+        inbox.pos = stop
+        inbox.need = 1
+        if not self._drop and stop > start:
+            piece = inbox.data[start:stop]
+            self._session.to_upstream.append(piece)
+            if not self._captured:
+                self._session.captured.append((Leg.CLIENT, piece))
+
+    def _capture(self, asked: Asked, text: str | None) -> None:
+        """Keep a Query or Parse for the recording, also one that is denied, with its text as it may be recorded."""
+        if asked.kind in (QUERY, PARSE):
+            inbox = self._inbox
+            piece = inbox.data[inbox.pos : inbox.pos + asked.total]
+            if text is not None:
+                piece = with_text(piece, text, self._conversation.settings.codec)
+            self._session.captured.append((Leg.CLIENT, piece))

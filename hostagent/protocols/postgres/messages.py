@@ -1,0 +1,170 @@
+"""Wire messages of protocol 3: type bytes, framing, and the few encoders and decoders that the session needs.
+
+Source: PostgreSQL documentation, chapter "Frontend/Backend Protocol", section "Message Formats". A message is a
+type byte, a big-endian length that counts itself (4) and the body. Decoders return a value or raise `PeerError`;
+they are given whole bodies, so "need more" is the framing's business alone.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from hostagent.errors import PeerError
+
+HEADER = struct.Struct(">BI")  # type byte, length
+HEADER_SIZE = 5
+MAX_LENGTH = 0x3FFF_FFFF + 4  # PostgreSQL's own bound on a message (PQ_LARGE_MESSAGE_LIMIT, 1 GB - 1)
+
+# from the client
+QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE = 0x51, 0x50, 0x42, 0x44, 0x45, 0x43  # Q P B D E C
+FLUSH, SYNC, FUNCTION_CALL, PASSWORD, TERMINATE = 0x48, 0x53, 0x46, 0x70, 0x58  # H S F p X
+COPY_DATA, COPY_DONE, COPY_FAIL = 0x64, 0x63, 0x66  # d c f (d and c from both sides)
+
+# from the server
+AUTHENTICATION, NEGOTIATE_VERSION, KEY_DATA, PARAMETER_STATUS = 0x52, 0x76, 0x4B, 0x53  # R v K S
+READY, ERROR, NOTICE, NOTIFICATION = 0x5A, 0x45, 0x4E, 0x41  # Z E N A
+PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE = 0x31, 0x32, 0x33  # 1 2 3
+PARAMETER_DESCRIPTION, ROW_DESCRIPTION, NO_DATA, DATA_ROW = 0x74, 0x54, 0x6E, 0x44  # t T n D
+COMMAND_COMPLETE, EMPTY_QUERY, PORTAL_SUSPENDED, CALL_RESULT = 0x43, 0x49, 0x73, 0x56  # C I s V
+COPY_IN, COPY_OUT, COPY_BOTH = 0x47, 0x48, 0x57  # G H W
+
+AUTH_OK, AUTH_CLEARTEXT, AUTH_MD5, AUTH_SASL, AUTH_SASL_CONTINUE, AUTH_SASL_FINAL = 0, 3, 5, 10, 11, 12
+
+_INT = struct.Struct(">I")
+_PARAMETERS = struct.Struct(">H")
+
+
+def message(kind: int, body: bytes) -> bytes:
+    """One framed message."""
+    return HEADER.pack(kind, len(body) + 4) + body
+
+
+def untyped(code: int, body: bytes = b"") -> bytes:
+    """A message without type byte, as they come before authentication: length, code, body."""
+    return _INT.pack(len(body) + 8) + _INT.pack(code) + body
+
+
+def authentication(code: int, body: bytes = b"") -> bytes:
+    """An Authentication message: request code and its data."""
+    return message(AUTHENTICATION, _INT.pack(code) + body)
+
+
+def query(text: bytes) -> bytes:
+    """A Query message."""
+    return message(QUERY, text + b"\0")
+
+
+def parse(name: bytes, text: bytes, types: bytes = b"\0\0") -> bytes:
+    """A Parse message; `types` is its tail: a 16-bit count and that many type OIDs."""
+    return message(PARSE, name + b"\0" + text + b"\0" + types)
+
+
+def error_response(severity: str, sqlstate: str, text: str, detail: str = "", hint: str = "") -> bytes:
+    """An ErrorResponse in UTF-8. NUL cannot stand in a field and is left out."""
+    fields = (("S", severity), ("V", severity), ("C", sqlstate), ("M", text), ("D", detail), ("H", hint))
+    body = b"".join(
+        f"{code}{value}".replace("\0", "").encode("utf-8", "replace") + b"\0" for code, value in fields if value
+    )
+    return message(ERROR, body + b"\0")
+
+
+def error_fields(body: bytes) -> dict[str, str]:
+    """The fields of an ErrorResponse or NoticeResponse by their one-letter code; bytes outside UTF-8 are replaced."""
+    fields: dict[str, str] = {}
+    pos = 0
+    while pos < len(body) and body[pos]:
+        value, after = cstring(body, pos + 1)
+        fields[chr(body[pos])] = value.decode("utf-8", "replace")
+        pos = after
+    if pos != len(body) - 1:
+        raise PeerError("an error message that does not end where it should")
+    return fields
+
+
+def cstring(data: bytes, pos: int, end: int | None = None) -> tuple[bytes, int]:
+    """The NUL-terminated string at `pos` and the position after it. Raises PeerError when it does not end."""
+    stop = data.find(b"\0", pos, len(data) if end is None else end)
+    if stop < 0:
+        raise PeerError("a string without its end")
+    return data[pos:stop], stop + 1
+
+
+def parse_body(body: bytes) -> tuple[bytes, bytes, bytes]:
+    """Statement name, text, and the tail (count and type OIDs) of a Parse message."""
+    name, pos = cstring(body, 0)
+    text, pos = cstring(body, pos)
+    tail = body[pos:]
+    if len(tail) < 2 or len(tail) != 2 + 4 * _PARAMETERS.unpack_from(tail)[0]:
+        raise PeerError("a Parse message of the wrong length")
+    return name, text, tail
+
+
+def query_body(body: bytes) -> bytes:
+    """The text of a Query message: one string, which ends with the message."""
+    if body.find(b"\0") != len(body) - 1 or not body:
+        raise PeerError("a Query message that does not end with its text")
+    return body[:-1]
+
+
+def name_body(body: bytes) -> tuple[int, bytes]:
+    """What (`S` or `P`) and which name a Describe or Close message is about."""
+    if not body or body[0] not in b"SP":
+        raise PeerError("a Describe or Close message of unknown kind")
+    name, pos = cstring(body, 1)
+    if pos != len(body):
+        raise PeerError("a Describe or Close message of the wrong length")
+    return body[0], name
+
+
+def execute_body(body: bytes) -> bytes:
+    """The portal name of an Execute message."""
+    name, pos = cstring(body, 0)
+    if len(body) != pos + 4:
+        raise PeerError("an Execute message of the wrong length")
+    return name
+
+
+def parameter_status(body: bytes) -> tuple[str, str]:
+    """Name and value of a ParameterStatus message."""
+    name, pos = cstring(body, 0)
+    value, pos = cstring(body, pos)
+    if pos != len(body):
+        raise PeerError("a ParameterStatus message of the wrong length")
+    return name.decode("utf-8", "replace"), value.decode("utf-8", "replace")
+
+
+def authentication_body(body: bytes) -> tuple[int, bytes]:
+    """Request code and data of an Authentication message."""
+    if len(body) < 4:
+        raise PeerError("an Authentication message without its code")
+    return _INT.unpack_from(body)[0], body[4:]
+
+
+def mechanisms(data: bytes) -> list[str]:
+    """The SASL mechanisms that an AuthenticationSASL message offers."""
+    names: list[str] = []
+    pos = 0
+    while pos < len(data) and data[pos]:
+        name, pos = cstring(data, pos)
+        names.append(name.decode("ascii", "replace"))
+    if pos != len(data) - 1:
+        raise PeerError("an AuthenticationSASL message that does not end where it should")
+    return names
+
+
+def affected_rows(tag: bytes) -> int:
+    """The row count at the end of a CommandComplete tag, 0 where there is none (`INSERT 0 5` → 5)."""
+    last = tag.rpartition(b" ")[2]
+    return int(last) if last.isdigit() and len(last) <= 20 else 0
+
+
+def first_column(body: bytes) -> bytes | None:
+    """The first value of a DataRow, None when it is NULL."""
+    if len(body) < 6 or body[:2] == b"\0\0":
+        raise PeerError("a DataRow without columns")
+    length = int.from_bytes(body[2:6], "big", signed=True)
+    if length < 0:
+        return None
+    if len(body) < 6 + length:
+        raise PeerError("a DataRow of the wrong length")
+    return body[6 : 6 + length]
