@@ -16,9 +16,10 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from hostagent.daemon.children import Place, start_confined
+from hostagent.daemon.children import start_confined
 from hostagent.errors import HostError
 
 PORT = 9  # discard, RFC 863
@@ -42,7 +43,7 @@ class Finding:
 class Canary:
     """The canary of one instance. `answer` is what workers say, and nobody else, at `destinations()`."""
 
-    place: Place
+    cgroup: Path
     answer: str
 
     async def fly(self) -> list[Finding]:
@@ -50,7 +51,7 @@ class Canary:
         ours, theirs = os.pipe()
         try:
             command = (sys.executable, "-I", "-m", "hostagent.daemon.canary", str(theirs))
-            process = await start_confined(command, self.place, (theirs,))
+            process = await start_confined(command, self.cgroup, (theirs,))
         finally:
             os.close(theirs)
         with os.fdopen(ours, "rb") as report:

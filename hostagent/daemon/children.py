@@ -1,8 +1,8 @@
-"""Starts a child process that can do nothing but its work: placed, unprivileged and tied to our life before its exec.
+"""Starts a child where it belongs: in its cgroup, without our environment, tied to our life, before its exec.
 
-The steps run between fork and exec, in this order, and a step that fails ends the child with its errno: into its
-cgroup (so that not one instruction of it runs under another rule), no way back to privilege, own user without groups or
-capabilities, dies with us.
+The steps run between fork and exec, and one that fails ends the child with its errno: into its cgroup (so that not one
+instruction of it runs under another rule), no new privileges, dies with us. A child that parses what peers send gives
+up root itself, after its imports and before it reads a byte (`hostagent.privilege`).
 """
 
 from __future__ import annotations
@@ -13,26 +13,15 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from hostagent.errors import HostError
+from hostagent.privilege import PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG
 
 _LIBC = ctypes.CDLL(None, use_errno=True)  # loaded before any fork
-_PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
-_PR_SET_NO_NEW_PRIVS = 38
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a child runs, and as whom. `cgroup` is the directory of its cgroup."""
-
-    cgroup: Path
-    uid: int
-    gid: int
-
-
-async def start_confined(command: tuple[str, ...], place: Place, fds: tuple[int, ...]) -> asyncio.subprocess.Process:
+async def start_confined(command: tuple[str, ...], cgroup: Path, fds: tuple[int, ...]) -> asyncio.subprocess.Process:
     """Start a child that inherits `fds` under their numbers. Raises HostError when it could not be made."""
     try:
         return await asyncio.create_subprocess_exec(
@@ -42,10 +31,12 @@ async def start_confined(command: tuple[str, ...], place: Place, fds: tuple[int,
             env=_environment(),
             pass_fds=fds,
             start_new_session=True,
-            preexec_fn=_confinement(place),
+            preexec_fn=_confinement(cgroup),
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise HostError(f"{command[-1]}: a child process cannot be started: {error}", f"check {place}") from None
+        raise HostError(
+            f"{command[-1]}: a child process cannot be started: {error}", f"is {cgroup} there, and {command[0]}?"
+        ) from None
 
 
 def _environment() -> dict[str, str]:
@@ -53,21 +44,16 @@ def _environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
 
-def _confinement(place: Place) -> Callable[[], None]:
-    procs = str(place.cgroup / "cgroup.procs")
+def _confinement(cgroup: Path) -> Callable[[], None]:
+    procs = str(cgroup / "cgroup.procs")
     parent = os.getpid()
 
     def confine() -> None:
         handle = os.open(procs, os.O_WRONLY)
         os.write(handle, b"0")
         os.close(handle)
-        os.setgroups([])
-        os.setresgid(place.gid, place.gid, place.gid)
-        os.setresuid(
-            place.uid, place.uid, place.uid
-        )  # from 0: permitted, effective and ambient capabilities go (capabilities(7))
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # after setuid, which clears it
+        _prctl(PR_SET_NO_NEW_PRIVS, 1)
+        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -8,13 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from hostagent.daemon import log
-from hostagent.daemon.children import Place
 from hostagent.daemon.supervisor import Child, Keeper
 from hostagent.daemon.worker_calls import WorkerCalls
-from hostagent.daemon.workers import Worker, start_analyzer, start_worker
+from hostagent.daemon.workers import Owner, Worker, start_analyzer, start_worker
 from hostagent.errors import HostError
 from hostagent.runtime.channel import ChannelError
 
@@ -32,11 +32,12 @@ class Sockets:
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """Where the children run. An analyzer starts as root, leaves the network, and becomes `analyzer_owner`."""
+    """The children's cgroups, and whom they become."""
 
-    workers: Place
-    analyzers: Place
-    analyzer_owner: tuple[int, int]
+    workers: Path
+    worker_owner: Owner
+    analyzers: Path
+    analyzer_owner: Owner
 
 
 class Pool:
@@ -136,7 +137,8 @@ class Pool:
         async def start() -> Child:
             self._ready[name].clear()
             self._started[name] = time.monotonic()
-            return await start_worker(index, self._spots.workers, self._sockets.listeners, calls.handlers(name))
+            spots, listeners = self._spots, self._sockets.listeners
+            return await start_worker(index, spots.workers, spots.worker_owner, listeners, calls.handlers(name))
 
         def ended(who: str, status: int) -> None:
             calls.cancel_keys.drop_worker(who)

@@ -20,7 +20,6 @@ from typing import Any
 
 from hostagent.daemon.canary import Canary, Finding, destinations
 from hostagent.daemon.checks import CannotStart
-from hostagent.daemon.children import Place
 from hostagent.daemon.config import Config, group_id, user_ids
 from hostagent.daemon.control import ControlServer
 from hostagent.daemon.counts import Counts
@@ -78,7 +77,7 @@ class Service:
         self.state = "starting"
         self._notifier = notifier
         self._worker, self._analyzer = worker, analyzer
-        self._canary = Canary(Place(places.directory(places.canary), 0, 0), CANARY_ANSWER.decode().strip())
+        self._canary = Canary(places.directory(places.canary), CANARY_ANSWER.decode().strip())
         self._stop = asyncio.Event()
         self._reload = asyncio.Event()
         self.remove_at_stop = self.torn_down = False
@@ -103,8 +102,9 @@ class Service:
     async def run(self, bound: Bound) -> None:
         """Start the children, serve until `stop()`, drain. Raises HostError (in a group) when it is not in force."""
         spots = Spots(
-            workers=Place(self.places.directory(self.places.workers), *self._worker),
-            analyzers=Place(self.places.directory(self.places.analyzers), 0, 0),
+            workers=self.places.directory(self.places.workers),
+            worker_owner=self._worker,
+            analyzers=self.places.directory(self.places.analyzers),
             analyzer_owner=self._analyzer,
         )
         self.pool = Pool(Sockets(bound.listeners, bound.analyzer), spots, self._child_ended)

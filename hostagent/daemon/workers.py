@@ -16,10 +16,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hostagent.daemon import log
-from hostagent.daemon.children import Place, start_confined
+from hostagent.daemon.children import start_confined
 from hostagent.runtime.channel import Channel, ChannelError, Handler
 
 CLOSING_SECONDS = 1.0  # from the end of its channel to the end of a worker
+
+Owner = tuple[int, int]  # uid and gid that a child gives up root for
 
 
 class Process:
@@ -92,16 +94,17 @@ class Worker(Process):
 
 
 async def start_worker(
-    index: int, place: Place, listeners: Sequence[socket.socket], handlers: Mapping[str, Handler]
+    index: int, cgroup: Path, owner: Owner, listeners: Sequence[socket.socket], handlers: Mapping[str, Handler]
 ) -> Worker:
-    """Start a worker on the transparent listeners; `place` says where it runs and as whom. Raises HostError."""
+    """Start a worker on the transparent listeners; it becomes `owner` before it reads anything. Raises HostError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     with theirs:
         fds = [sock.fileno() for sock in listeners]
         listen = [part for fd in fds for part in ("--listen", str(fd))]
-        command = _module("hostagent.runtime.worker", "--index", str(index), "--channel", str(theirs.fileno()), *listen)
+        own = ("--index", str(index), "--channel", str(theirs.fileno()), "--become", *map(str, owner))
+        command = _module("hostagent.runtime.worker", *own, *listen)
         try:
-            process = await start_confined(command, place, (theirs.fileno(), *fds))
+            process = await start_confined(command, cgroup, (theirs.fileno(), *fds))
         except BaseException:
             ours.close()
             raise
@@ -109,10 +112,10 @@ async def start_worker(
     return Worker(process, Channel(ours, handlers))
 
 
-async def start_analyzer(place: Place, owner: tuple[int, int], listener: socket.socket) -> Process:
-    """Start an analyzer on its listening unix socket. It leaves the network before it becomes `owner` (uid, gid)."""
+async def start_analyzer(cgroup: Path, owner: Owner, listener: socket.socket) -> Process:
+    """Start an analyzer on its listening unix socket. It leaves the network, and becomes `owner`."""
     command = _module("hostagent.sql.analyzer", *map(str, (listener.fileno(), *owner)))
-    return Process(await start_confined(command, place, (listener.fileno(),)))
+    return Process(await start_confined(command, cgroup, (listener.fileno(),)))
 
 
 def listen_unix(path: Path, mode: int, uid: int = 0, gid: int = 0, backlog: int = 128) -> socket.socket:

@@ -1,7 +1,8 @@
 """The proxy worker process: accepts what was redirected, and runs its flows on one loop.
 
-It starts unprivileged, inside the workers' cgroup, with everything it needs inherited: the transparent listeners and
-its channel. It asks the supervisor who made a flow, for leaves and for credentials; it never asks for the CA key.
+It starts inside the workers' cgroup with everything it needs inherited, the transparent listeners and its channel, and
+gives up its privilege before it reads a byte of either. It asks the supervisor who made a flow, for leaves and for
+credentials; it never asks for the CA key.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import uvloop
 from hostagent.errors import HostError
 from hostagent.pki.leaf import server_context
 from hostagent.policy.model import Policy
+from hostagent.privilege import give_up
 from hostagent.protocols.base import Credential
 from hostagent.protocols.detect import detect
 from hostagent.protocols.postgres.scram import SaltedPasswords
@@ -209,12 +211,14 @@ def _scope(opened: Opened) -> dict[str, Any]:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Entry point: `python -m hostagent.runtime.worker --index N --channel FD --listen FD [--listen FD]`."""
+    """Entry point: `… --index N --channel FD --listen FD [--listen FD] --become UID GID`."""
     parser = argparse.ArgumentParser(prog="hostagent-worker")
     parser.add_argument("--index", type=int, required=True)
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--listen", type=int, action="append", default=[])
+    parser.add_argument("--become", type=int, nargs=2, required=True, metavar=("UID", "GID"))
     args = parser.parse_args(argv)
+    give_up(*args.become)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP)

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 
-from hostagent.errors import HostError
+from hostagent.privilege import checked, give_up
 from hostagent.sql import framing
 from hostagent.sql.analysis import Analysis
 from hostagent.sql.postgres import MAX_TEXT, analyze
@@ -31,12 +31,6 @@ DEPTH = 8_000  # levels of a parse tree
 FILES = 16
 MAX_REQUEST = 6 * MAX_TEXT + 1024  # JSON can write one byte as six
 
-PR_SET_PDEATHSIG = 1
-PR_SET_DUMPABLE = 4
-PR_SET_NO_NEW_PRIVS = 38
-PR_CAP_AMBIENT = 47
-PR_CAP_AMBIENT_CLEAR_ALL = 4
-CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
 CLONE_NEWNET = 0x40000000
 
 LIMITS = (
@@ -62,31 +56,16 @@ def main(arguments: list[str] | None = None) -> None:
     server.join()
 
 
-def confine(uid: int | None = None, gid: int | None = None) -> None:
+def confine(uid: int = 0, gid: int = 0) -> None:
     """Closes the box, for good. As root it needs the uid and gid to become."""
-    libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0:
-        if not uid or not gid:
-            raise HostError("the analyzer was started as root", "give it the uid and gid of an own user")
-        _check(libc.unshare(CLONE_NEWNET), "leave the network")
-        os.setgroups([])
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
-    _check(libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "drop its ambient capabilities")
-    none = (ctypes.c_uint32 * 6)()
-    _check(libc.capset((ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), none), "drop its capabilities")
-    _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
-    _check(libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "close its memory to others")
-    _check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with its parent")
+        libc = ctypes.CDLL(None, use_errno=True)
+        checked(libc.unshare(CLONE_NEWNET), "leave the network")
+    give_up(uid, gid)
     refuse_sockets_and_programs()
     for limit, value in LIMITS:
         resource.setrlimit(limit, (value, value))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        raise HostError(f"the analyzer cannot {what}: {os.strerror(ctypes.get_errno())}")
 
 
 def serve(listener: socket.socket) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from hostagent.daemon import pool as pool_module
 from hostagent.daemon import workers
-from hostagent.daemon.children import Place
 from hostagent.daemon.counts import Counts
 from hostagent.daemon.places import Places
 from hostagent.daemon.policies import PolicyInForce
@@ -31,6 +30,7 @@ parser = argparse.ArgumentParser()
 for name in ("--index", "--channel"):
     parser.add_argument(name, type=int)
 parser.add_argument("--listen", type=int, action="append")
+parser.add_argument("--become", type=int, nargs=2)
 args = parser.parse_args()
 done = asyncio.Event()
 version = ""
@@ -73,9 +73,9 @@ def play(scenario: Scenario, places: Places, tmp_path: Path, policy_directory: P
 
     async def run() -> None:
         ends: list[tuple[str, int]] = []
-        place = Place(places.directory(places.workers), UNPRIVILEGED, UNPRIVILEGED)
+        owner = (UNPRIVILEGED, UNPRIVILEGED)
         with socket.create_server(("127.0.0.1", 0)) as listener, listen_unix(tmp_path / "a.sock", 0o600) as analyzer:
-            spots = Spots(place, Place(places.directory(places.analyzers), 0, 0), (UNPRIVILEGED, UNPRIVILEGED))
+            spots = Spots(places.directory(places.workers), owner, places.directory(places.analyzers), owner)
             pool = Pool(Sockets((listener,), analyzer), spots, lambda *end: ends.append(end))
             calls = WorkerCalls(
                 settings=lambda: {},

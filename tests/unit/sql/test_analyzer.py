@@ -198,7 +198,7 @@ def test_as_root_it_needs_a_user_to_become() -> None:
     code = "from hostagent.sql import analyzer; analyzer.os.geteuid = lambda: 0; analyzer.confine()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.returncode == 1
-    assert "the analyzer was started as root" in done.stderr
+    assert "it was started as root" in done.stderr
 
 
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
