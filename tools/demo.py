@@ -68,21 +68,24 @@ def main() -> int:
     if os.geteuid() != 0:
         print("error: the demo loads hooks into the kernel\n  fix: run it as root", file=sys.stderr)
         return os.EX_NOPERM
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(kernel_lock())
-        lab = stack.enter_context(Lab(NAME).made())
-        database = Postgres((DATABASE,), netns=lab.db).start()
-        stack.callback(database.stop)
-        agent = stack.enter_context(_agent(lab, database, stack))
-        cgroup = stack.enter_context(_service())
-        good = _show(agent, cgroup, lab)
-    console.print(Rule("gone afterwards", align="left"))
-    good = all([good, *_gone()])
+    with kernel_lock(), Lab(NAME).made() as lab:
+        good = _with_servers(lab)
+        console.print(Rule("gone afterwards", align="left"))
+        good = all([good, *_gone(lab)])
+    good = _check("no network namespace", not list(Path("/run/netns").glob(f"{NAME}-*"))) and good
     console.print(f"\n[bold]{'[green]all of it was so' if good else '[red]not all of it was so'}[/][/]")
     return 0 if good else 1
 
 
-def _show(agent: Agent, cgroup: Path, lab: Lab) -> bool:
+def _with_servers(lab: Lab) -> bool:
+    with contextlib.ExitStack() as stack:
+        database = Postgres((DATABASE,), netns=lab.db).start()
+        stack.callback(database.stop)
+        agent = stack.enter_context(_agent(lab, database))
+        return _show(agent, stack.enter_context(_service()))
+
+
+def _show(agent: Agent, cgroup: Path) -> bool:
     governed = Shell(agent, cgroup)
     beside = Shell(agent, None)
     _title(f"a governed process ({SERVICE}) runs the stock psql against the real address; nothing is configured")
@@ -95,7 +98,8 @@ def _show(agent: Agent, cgroup: Path, lab: Lab) -> bool:
     ]
     _title("an ungoverned process beside it is untouched")
     out = beside.run(*BESIDE, "-c", "SELECT inet_client_addr() AS came_from, 'direct' AS way")
-    seen.append(_check("it reached the server itself, and left no event", "direct" in out and not _events_of(agent, "trusting")))
+    untouched = "direct" in out and not _events_of(agent, "trusting")
+    seen.append(_check("it reached the server itself, and left no event", untouched))
     _title("who ran which statement: hostagent events")
     console.out(agent.hostagent("events", "--state-dir", agent.state))
     seen += _attribution(agent)
@@ -151,7 +155,7 @@ class Shell:
 
 
 @contextlib.contextmanager
-def _agent(lab: Lab, database: Postgres, stack: contextlib.ExitStack) -> Iterator[Agent]:
+def _agent(lab: Lab, database: Postgres) -> Iterator[Agent]:
     database.sql("CREATE DATABASE orders")
     database.sql("CREATE ROLE trusting LOGIN")
     database.sql(TABLES, "orders")
@@ -180,14 +184,17 @@ def _service() -> Iterator[Path]:
             directory.parent.rmdir()
 
 
-def _gone() -> list[bool]:
-    rules = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True, check=True).stdout
-    namespaces = os.listdir("/run/netns") if Path("/run/netns").is_dir() else []
+def _gone(lab: Lab) -> list[bool]:
+    def there(*command: str) -> str:
+        inside = ["nsenter", f"--net=/run/netns/{lab.host}", *command]
+        return subprocess.run(inside, capture_output=True, text=True, check=True).stdout
+
     return [
-        _check("no nftables table", f"hostagent_{NAME}" not in rules),
+        _check("no nftables table", there("nft", "list", "tables") == ""),
+        _check("no routing rule", "fwmark" not in there("ip", "rule") + there("ip", "-6", "rule")),
         _check("no hook, map or pin", not Path(f"/sys/fs/bpf/hostagent/{NAME}").exists()),
         _check("no cgroup", not (find_cgroup2_root() / f"hostagent-{NAME}").exists()),
-        _check("no network namespace", not any(name.startswith(NAME) for name in namespaces)),
+        _check("no process", f"/{NAME}-" not in there("ps", "-eo", "args")),
     ]
 
 
