@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hostagent.errors import HostError, PeerError
+from hostagent.policy.match import actor_classes
 from hostagent.protocols import base
 from hostagent.protocols.base import Leg as LegName
 from hostagent.recording import event
@@ -51,6 +52,7 @@ class Flow:
         self.client.hold()  # until it is open
         self._worker = worker
         self._opened: Opened | None = None
+        self._actors: frozenset[str] = frozenset()
         self._session: base.Session | None = None
         self._recording: SessionRecording | None = None
         self._deadline = asyncio.get_running_loop().call_later(ESTABLISH_DEADLINE, self._late)
@@ -67,7 +69,7 @@ class Flow:
 
     @property
     def actors(self) -> frozenset[str]:
-        return self._open.actors
+        return self._actors
 
     @property
     def target_name(self) -> str:
@@ -91,6 +93,11 @@ class Flow:
         session = self._session
         self._guarded(lambda: self._note(request, decision))
         self._guarded(lambda: session.decided(request, decision))
+
+    def classify(self) -> None:
+        """Find the actor's classes by the policy in force; done again when that changes."""
+        if self._opened is not None:
+            self._actors = actor_classes(self._worker.gate.policy, self._opened.actor)
 
     def flush_recording(self) -> None:
         """Write what the recording holds back; called twice a second."""
@@ -242,6 +249,7 @@ class Flow:
             self.end(refused.reason)
             return
         self._opened = opened
+        self.classify()
         self._session = opened.session
         if opened.answer:  # the canary: answered here, never forwarded
             self.client.write([opened.answer])

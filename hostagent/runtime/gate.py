@@ -21,6 +21,7 @@ from hostagent.runtime.memory import Memory
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
+from hostagent.sql.secrets import cut_at_secret
 from hostagent.sql.template import literal_free, template
 from hostagent.values.decision import Decision, Ruling, Verdict
 
@@ -123,7 +124,10 @@ class Gate:
         return self._decide(asker, request, Unanalyzed(request.text)) if request.wire else None
 
     def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
-        return decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
+        ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
+        if isinstance(analysis, Unanalyzed):  # nobody knows where in it a password stands
+            ruling = replace(ruling, text=cut_at_secret(request.text))
+        return ruling
 
     def _answer(self, asker: Asker, request: Request, ruling: Ruling) -> None:
         decision = Decision(asker.next_decision_id(), ruling)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hostagent.intake.destination import destination_of
-from hostagent.policy.match import actor_classes, find_target
+from hostagent.policy.match import find_target
 from hostagent.protocols.base import Credential, Session
 from hostagent.protocols.postgres.config import PostgresConfig
 from hostagent.protocols.postgres.session import PostgresSession
@@ -39,7 +39,6 @@ class Opened:
     """An attributed flow. `refusal` is what the client is told in its own protocol instead of being connected."""
 
     actor: Actor
-    actors: frozenset[str]
     target: Target
     destination: Endpoint
     context: event.FlowContext
@@ -96,7 +95,7 @@ async def _opened(
         raise Refused(f"not recorded: {error.what}") from None
     session = PostgresSession(_config(worker, target, credential))
     answer = CANARY_ANSWER if canary else b""
-    return Opened(actor, actor_classes(policy, actor), target, destination, context, session, refusal, answer)
+    return Opened(actor, target, destination, context, session, refusal, answer)
 
 
 def _config(worker: Worker, target: Target, credential: Credential | None) -> PostgresConfig:

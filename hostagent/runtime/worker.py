@@ -171,6 +171,8 @@ class Worker:
 
     async def _on_policy(self, args: dict[str, Any]) -> dict[str, Any]:
         self.gate.replace_policy(Policy.from_json(args["policy"]))
+        for flow in self._flows:
+            flow.classify()
         return {"version": self.gate.policy.version}
 
     async def _on_drain(self, args: dict[str, Any]) -> dict[str, Any]:

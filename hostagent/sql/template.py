@@ -1,11 +1,12 @@
 """Template: a statement with its literals replaced by type-tagged holes, so that a ruling can be remembered.
 
-Hand-built SQL changes its literals every time; the exact text never repeats. Two rules:
+Hand-built SQL changes its literals every time; the exact text never repeats. Three rules:
 
 1. A template is given only where this lexer is sure to agree with PostgreSQL's scanner: any comment, backslash, dollar
    quote, prefixed string (E'', U&'', B'' …), control character or number glued to a letter gives None, and the exact
    text is used. `standard_conforming_strings` is pinned on for every session.
 2. Only a ruling that no literal's value can change may be kept under a template: `literal_free` says which.
+3. A text that may hold a password has none: its ruling carries what may be recorded of it, and that is its own.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import re
 
 from hostagent.sql.analysis import Analysis, Kind, Name
+from hostagent.sql.secrets import SECRET_VALUE
 
 MAX_TEMPLATE = 16 << 10  # characters; a longer text is rarely repeated and costs more to scan than it saves
 
@@ -33,7 +35,7 @@ _LITERAL_FREE_KINDS = frozenset({Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DEL
 
 def template(text: str) -> str | None:
     """The text with literals as holes, or None where only the exact text will do."""
-    if len(text) > MAX_TEMPLATE or _UNSURE.search(text) is not None:
+    if len(text) > MAX_TEMPLATE or _UNSURE.search(text) is not None or SECRET_VALUE.search(text) is not None:
         return None
     holed = _LITERAL.sub(_hole, text)
     rest = _IDENTIFIER.sub("", holed) if '"' in holed else holed

@@ -75,7 +75,8 @@ class Agent:
         """What `hostagent ARGUMENTS…` prints."""
         done = subprocess.run(self.command(*arguments), capture_output=True, text=True, check=False, timeout=60)
         if check and done.returncode:
-            raise RuntimeError(f"hostagent {' '.join(map(str, arguments))}: {done.returncode}\n{done.stderr}{self.log()}")
+            command = " ".join(map(str, arguments))
+            raise RuntimeError(f"hostagent {command}: {done.returncode}\n{done.stderr}{self.log()}")
         return done.stdout
 
     def run(self, *argv: object, **options: Any) -> subprocess.CompletedProcess[str]:

@@ -89,6 +89,19 @@ def test_agrees_with_the_scanner(text: str) -> None:
     assert holed.encode() == expected + raw[at:]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select dblink_connect('a', 'host=x password=hunter2')",
+        "select dblink_connect('a', 'postgres://app:hunter2@x/db')",
+        "select password 'hunter2'",
+    ],
+)
+def test_no_template_where_a_password_may_be(text: str) -> None:
+    assert template(text) is None
+    assert template("select dblink_connect('a', 'host=x')") is not None
+
+
 def test_only_plain_row_statements_are_literal_free() -> None:
     plain = Statement(frozenset({Kind.SELECT}), functions=frozenset({Name("", "lower")}))
     assert literal_free(Analysis((plain,)))

@@ -1,0 +1,217 @@
+"""The gate: decided, recorded, and only then answered; what cannot be recorded is denied."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+import pytest
+
+from hostagent.policy.load import load_policy
+from hostagent.policy.model import Policy
+from hostagent.protocols.base import Finished, Phase, Request
+from hostagent.recording.event import FlowContext
+from hostagent.recording.journal import RecordingError
+from hostagent.runtime import gate as gate_module
+from hostagent.runtime.gate import Gate
+from hostagent.sql.analysis import Analysis, Unanalyzed
+from hostagent.sql.postgres import analyze
+from hostagent.values.decision import Decision, Outcome, Verdict
+from hostagent.values.flow import Endpoint, FlowId, FlowKey
+
+POLICY = """
+version: 1
+targets: [{name: orders, protocol: postgres, match: {addresses: [10.0.0.5]}, tls: {upstream: "off"}}]
+rules:
+  - {name: read, actors: "*", targets: orders, allow: {kinds: read, relations: "*"}}
+"""
+
+
+class Journal:
+    """A journal in memory, whose disk can be full."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+        self.full = False
+
+    def append_many(self, events: list[bytes]) -> None:
+        if self.full:
+            raise RecordingError("no space left")
+        self.lines += events
+
+    def codes(self) -> list[str]:
+        return [json.loads(line)["metadata"]["event_code"] for line in self.lines]
+
+
+class Asker:
+    """A flow that hears its answers, and whether they were recorded by then."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.actors: frozenset[str] = frozenset()
+        self.target_name = "orders"
+        key = FlowKey(Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.5", 5432))
+        self.context = FlowContext(FlowId("f"), key, None, None)
+        self.heard: list[Decision] = []
+        self.recorded_by_then: list[int] = []
+        self._journal = journal
+
+    def next_decision_id(self) -> str:
+        return f"f.{len(self.heard) + 1}"
+
+    def decided(self, request: Request, decision: Decision) -> None:
+        self.heard.append(decision)
+        self.recorded_by_then.append(len(self._journal.lines))
+
+
+class Stage:
+    """A gate over a journal in memory and an analyzer in this process."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.analyzed: list[str] = []
+        self.journal = Journal()
+        self.asker = Asker(self.journal)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.gate = Gate(policy, self.journal, "analyzer.sock", self._spawn)  # type: ignore[arg-type]
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
+        self.tasks.add(task)
+
+    async def ask(self, text: str, phase: Phase = Phase.EXECUTE, **more: object) -> Decision:
+        before = len(self.asker.heard)
+        self.gate.ask(self.asker, Request(1, phase, text, **more))  # type: ignore[arg-type]
+        async with asyncio.timeout(5):
+            while len(self.asker.heard) == before:
+                await asyncio.sleep(0)
+        return self.asker.heard[-1]
+
+
+Scenario = Callable[[Stage], Coroutine[object, object, None]]
+Play = Callable[[Scenario], None]
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    policy = load_policy(tmp_path)
+
+    def run(scenario: Scenario) -> None:
+        async def main() -> None:
+            stage = Stage(policy)
+
+            async def here(_path: str, text: str, _timeout: float) -> Analysis | Unanalyzed:
+                stage.analyzed.append(text)
+                return analyze(text)
+
+            monkeypatch.setattr(gate_module, "analyze", here)
+            await scenario(stage)
+
+        asyncio.run(main())
+
+    return run
+
+
+def test_recorded_before_answered_and_remembered(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        for _ in range(3):
+            assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+        assert stage.asker.recorded_by_then == [1, 2, 3]
+        assert stage.analyzed == ["SELECT 1"]
+
+    play(scenario)
+
+
+def test_other_literals_are_remembered_other_statements_are_not(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        for text in ("SELECT a FROM t WHERE b = 1", "SELECT a FROM t WHERE b = 2", "DELETE FROM t WHERE b = 1"):
+            await stage.ask(text)
+        assert len(stage.analyzed) == 2
+        assert [d.ruling.verdict for d in stage.asker.heard] == [Verdict.ALLOW, Verdict.ALLOW, Verdict.DENY]
+
+    play(scenario)
+
+
+def test_other_schemas_or_settings_are_another_question(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.ask("SELECT a FROM t", schemas=("public",))
+        await stage.ask("SELECT a FROM t", schemas=None)
+        await stage.ask("SELECT a FROM t", schemas=None, context=("client_encoding=LATIN1",))
+        assert len(stage.analyzed) == 3
+
+    play(scenario)
+
+
+def test_what_cannot_be_recorded_is_denied_until_it_can(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+        stage.journal.full = True
+        denied = await stage.ask("SELECT 1")
+        assert denied.ruling.verdict is Verdict.DENY
+        assert "could not be recorded" in denied.ruling.reason
+        assert stage.gate.unrecorded == 1
+        stage.journal.full = False
+        assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+
+    play(scenario)
+
+
+def test_outcomes_wait_for_a_disk_that_was_full(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        decision = await stage.ask("SELECT 1")
+        stage.journal.full = True
+        stage.gate.finished(stage.asker, Finished(decision.id, Outcome(1, 10)), 5)
+        await asyncio.sleep(0)
+        stage.journal.full = False
+        await stage.ask("SELECT 1")
+        assert stage.journal.codes() == ["decided", "finished", "decided"]
+
+    play(scenario)
+
+
+def test_preparing_gives_an_event_only_when_it_is_denied(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.ask("SELECT 1", Phase.PREPARE)
+        assert stage.journal.lines == []
+        await stage.ask("DROP TABLE t", Phase.PREPARE)
+        assert stage.journal.codes() == ["decided"]
+
+    play(scenario)
+
+
+def test_a_new_policy_is_asked_anew(play: Play, tmp_path: Path) -> None:
+    async def scenario(stage: Stage) -> None:
+        assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+        (tmp_path / "policy.yaml").write_text(POLICY.replace("kinds: read", "kinds: write"))
+        stage.gate.replace_policy(load_policy(tmp_path))
+        assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.DENY
+
+    play(scenario)
+
+
+def test_what_could_not_be_read_is_denied_without_an_analysis(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        denied = await stage.ask("a statement of 2000000 bytes", wire="unreadable")
+        assert (denied.ruling.verdict, stage.analyzed) == (Verdict.DENY, [])
+
+    play(scenario)
+
+
+def test_a_function_call_by_number_is_decided_by_its_number(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        denied = await stage.ask("function_call oid=1", function_oid=1)
+        assert (denied.ruling.verdict, denied.ruling.kinds) == (Verdict.DENY, ("function_call",))
+        assert stage.analyzed == []
+
+    play(scenario)
+
+
+def test_a_text_that_cannot_be_parsed_is_recorded_up_to_its_password(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        denied = await stage.ask("ALTER ROLE app PASSWORD 'hunter2' oops")
+        assert denied.ruling.verdict is Verdict.DENY
+        assert b"hunter2" not in b"".join(stage.journal.lines)
+        assert b"ALTER ROLE app" in b"".join(stage.journal.lines)
+
+    play(scenario)
