@@ -58,11 +58,32 @@ static __always_inline bool is_dns(struct __sk_buff *skb)
 }
 
 /* Only TCP sends on its own; a datagram leaves in the context of its sender. So a raw or UDP socket that was made, or
- * connected, before its process was governed is found here.
+ * connected, before its process was governed is found here. A raw socket may well have the protocol TCP.
  */
 static __always_inline bool sender_governed(struct bpf_sock *sk)
 {
-	return sk->protocol != IPPROTO_TCP && caller_governed((void *)bpf_get_current_task()) != GOVERNED_NOT;
+	return sk->type != SOCK_STREAM && caller_governed((void *)bpf_get_current_task()) != GOVERNED_NOT;
+}
+
+/* From another network namespace the 4-tuple alone tells whose packet it is: so it has to be there, in its place, and
+ * the destination has to be that of the socket. No extension headers, no source route.
+ */
+static __always_inline bool shows_its_flow(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	if (skb->protocol == bpf_htons(0x0800)) {
+		struct ipv4_start ip;
+
+		return !bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) && ip.destination == sk->dst_ip4;
+	} else {
+		struct ipv6_start ip;
+		__u32 words[4];
+
+		if (bpf_skb_load_bytes(skb, 0, &ip, sizeof(ip)) || ip.next_header != IPPROTO_TCP)
+			return false;
+		__builtin_memcpy(words, ip.destination, 16);
+		return words[0] == sk->dst_ip6[0] && words[1] == sk->dst_ip6[1] && words[2] == sk->dst_ip6[2] &&
+		       words[3] == sk->dst_ip6[3];
+	}
 }
 
 static __always_inline int tcp_leaves(struct __sk_buff *skb, struct bpf_sock *sk, __u32 flags, __u64 netns)
@@ -73,8 +94,8 @@ static __always_inline int tcp_leaves(struct __sk_buff *skb, struct bpf_sock *sk
 		return ALLOW; /* a governed server answers */
 	if (!(flags & SOCKET_RECORDED))
 		return drop(EGRESS_UNRECORDED);
-	if (settings && netns != settings->own_netns_cookie)
-		return ALLOW; /* diverted where it arrives at the host */
+	if (settings && netns != settings->own_netns_cookie) /* diverted where it arrives at the host */
+		return shows_its_flow(skb, sk) ? ALLOW : drop(EGRESS_PROTOCOL);
 	if (skb->ifindex != LOOPBACK_IFINDEX)
 		return drop(EGRESS_DEVICE);
 	if ((skb->mark & MARK_MASK) != MARK_REDIRECT)

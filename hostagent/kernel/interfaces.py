@@ -1,8 +1,10 @@
 """Container interfaces: the divert program on each of them, and which network namespaces are covered by them.
 
-A namespace is covered when everything it has but `lo` is a veth pair whose other end is here and is a configured
-interface, or a port of one. Then all that leaves it passes the redirect. Of what is not covered the hooks refuse
-governed connects (EPERM). Without the divert program on an interface everything from there goes to the proxy.
+A namespace is covered when everything it has but `lo` is a veth pair whose other end is here, is a configured
+interface or a port of one, and has the program. Then all that leaves it passes the redirect: what is routed by
+nftables, what is switched from port to port of a bridge by the program alone. A port is covered by the name of its
+bridge, not by its own: nftables knows the bridge. Of what is not covered the hooks refuse governed connects (EPERM).
+Without the divert program on an interface everything that is routed from there goes to the proxy.
 
 `refresh` is called whenever links change, when a connect was refused for its namespace, and every few seconds.
 """
@@ -26,6 +28,7 @@ from hostagent.kernel.links import Link, links_of
 _INGRESS = 0xFFFFFFF2  # the ingress side of a clsact qdisc
 _HANDLE = 0x7715  # which filter is ours, so that another tool's stay
 _PRIORITY = 1
+_LOOPBACK = 1  # LOOPBACK_IFINDEX, include/net/flow.h: in every namespace, whatever its name
 _NO_NSID = 0xFFFFFFFF  # nothing here leads to that namespace
 _PROGRAM = "hostagent_divert"
 
@@ -51,22 +54,30 @@ class Interfaces:
         self._hooks = hooks
         self._patterns = tuple(patterns)
         self._covered: set[int] = set()
+        self._taken: set[int] = set()
         self._divert = Object(objects / "divert.bpf.o", hooks.map_pins)
         self._netns = Object(objects / "netns.bpf.o", hooks.map_pins)
         self._divert.load()
         self._netns.load()
 
     def refresh(self) -> list[str]:
-        """Put the program on what lacks it, cover and uncover namespaces; the interfaces that lacked it."""
+        """Put the program on what lacks it, cover and uncover namespaces; the interfaces that lacked it.
+
+        A program that a predecessor left is replaced at the first call. HostError where the kernel refuses: then only
+        namespaces that lead to interfaces with the program stay covered.
+        """
         if not self._patterns:
             return []
         with IPRoute() as ip:
             links = {link["index"]: link for link in ip.get_links()}
             ours = {index for index, link in links.items() if self._is_ours(link, links)}
-            lacking = [index for index in ours if not _has_program(ip, index)]
-            for index in lacking:
-                self._attach(ip, index)
-            self._cover(ip, ours)
+            self._taken = {index for index in self._taken & ours if _has_program(ip, index)}
+            lacking = sorted(ours - self._taken)
+            try:
+                for index in lacking:
+                    self._attach(ip, index)
+            finally:
+                self._cover(ip, {index for index in self._taken if _has_program(ip, index)})
         return [str(links[index].get_attr("IFLA_IFNAME")) for index in lacking]
 
     def remove(self) -> None:
@@ -83,9 +94,9 @@ class Interfaces:
         self._netns.close()
 
     def _is_ours(self, link: Any, links: dict[int, Any]) -> bool:
-        master = links.get(link.get_attr("IFLA_MASTER") or 0)
-        names = [link.get_attr("IFLA_IFNAME"), master.get_attr("IFLA_IFNAME") if master is not None else None]
-        return any(fnmatch.fnmatchcase(name, pattern) for name in names if name for pattern in self._patterns)
+        seen_by_nftables = links.get(link.get_attr("IFLA_MASTER") or 0, link)
+        name = str(seen_by_nftables.get_attr("IFLA_IFNAME"))
+        return any(fnmatch.fnmatchcase(name, pattern) for pattern in self._patterns)
 
     def _attach(self, ip: IPRoute, index: int) -> None:
         try:
@@ -98,10 +109,12 @@ class Interfaces:
         fd = self._divert.program_fd(_PROGRAM)
         settings = {"parent": _INGRESS, "prio": _PRIORITY, "direct_action": True, "classid": 1, "protocol": 3}
         try:
-            ip.tc("add-filter", "bpf", index, _HANDLE, fd=fd, name=_PROGRAM, **settings)
+            ip.tc("replace-filter", "bpf", index, _HANDLE, fd=fd, name=_PROGRAM, **settings)
         except NetlinkError as error:
-            if error.code not in (errno.ENODEV, errno.EEXIST):
+            if error.code != errno.ENODEV:
                 raise HostError(f"the divert program cannot be attached: {error}", "modprobe cls_bpf") from None
+            return
+        self._taken.add(index)
 
     def _cover(self, ip: IPRoute, ours: set[int]) -> None:
         own = Path("/proc/self/ns/net").stat().st_ino
@@ -134,7 +147,7 @@ def _leads_here(ip: IPRoute, pid: int, inode: int, ours: set[int]) -> bool:
         nsid = ip.get_netnsid(pid=pid)["nsid"]
         if nsid == _NO_NSID or Path(f"/proc/{pid}/ns/net").stat().st_ino != inode:
             return False
-        own = [link for link in links_of(nsid) if link.up and link.name != "lo"]
+        own = [link for link in links_of(nsid) if link.up and link.index != _LOOPBACK]
     except (NetlinkError, OSError):  # it is gone, or we may not look into it: then it is not covered
         return False
     return bool(own) and all(_is_pair(ip, link, nsid, ours) for link in own)

@@ -1,4 +1,4 @@
-"""Tells that links, routes, rules or nftables changed; not what: whoever listens verifies everything."""
+"""Tells that links, tc filters, routes, rules or nftables changed; not what: whoever listens verifies everything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _SOL_NETLINK = 270
 _ADD_MEMBERSHIP = 1  # include/uapi/linux/netlink.h
 _NETLINK_NETFILTER = 12
 _GROUPS = {  # include/uapi/linux/rtnetlink.h and nfnetlink.h
-    socket.NETLINK_ROUTE: (1, 7, 8, 11, 19),  # LINK, IPV4_ROUTE, IPV4_RULE, IPV6_ROUTE, IPV6_RULE
+    socket.NETLINK_ROUTE: (1, 4, 7, 8, 11, 19),  # LINK, TC, IPV4_ROUTE, IPV4_RULE, IPV6_ROUTE, IPV6_RULE
     _NETLINK_NETFILTER: (7,),  # NFTABLES
 }
 

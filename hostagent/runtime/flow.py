@@ -90,9 +90,7 @@ class Flow:
         self._soon = 0
         if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
-        session = self._session
-        self._guarded(lambda: self._note(request, decision))
-        self._guarded(lambda: session.decided(request, decision))
+        self._guarded(lambda: self._answer(request, decision))
 
     def classify(self) -> None:
         """Find the actor's classes by the policy in force; done again when that changes."""
@@ -204,6 +202,10 @@ class Flow:
                 self.client.hold()
             else:
                 self.client.release()
+
+    def _answer(self, request: base.Request, decision: Decision) -> None:
+        self._note(request, decision)
+        self._open.session.decided(request, decision)
 
     def _note(self, request: base.Request, decision: Decision) -> None:
         if self._recording is None:

@@ -22,7 +22,7 @@ from tests.netns.topology import DATABASE, HERE, PORT, Lab, inside
 OBJECTS = HERE.parents[1] / "bpf" / "build"
 TABLE = HERE.parents[1] / "build" / "way-out.txt"
 PROXY_PORT = 15001
-CONTAINERS = ("box0",)
+CONTAINERS = ("box0", "br0")
 NAMES = itertools.count()
 
 

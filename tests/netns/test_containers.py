@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import subprocess
 from collections.abc import Iterator
 
 import pytest
 
 from hostagent.kernel.interfaces import Interfaces
+from hostagent.kernel.monitor import changes
 from tests.netns.stage import CONTAINERS, OBJECTS, Outcomes, Stage, governed_outcome, outcomes, stage
 from tests.netns.topology import BOX, HOST, ip
 
@@ -84,6 +87,19 @@ def test_without_the_divert_program_nothing_gets_out(
     assert stage.attempt("connect", stage.free, family, netns=stage.lab.box) == "DIRECT"
 
 
+def test_removed_divert_program_is_told(interfaces: Interfaces) -> None:
+    async def watch() -> None:
+        async with contextlib.aclosing(changes()) as told:
+            await anext(told)  # the first one comes unasked
+            command = ("tc", "filter", "del", "dev", "box0", "ingress")
+            await asyncio.to_thread(subprocess.run, command, check=True)
+            async with asyncio.timeout(2):
+                await anext(told)
+
+    asyncio.run(watch())
+    assert interfaces.refresh() == ["box0"]
+
+
 @FAMILIES
 @pytest.mark.parametrize("chain", ("prerouting", "containers", "divert"))
 def test_container_rules_flushed_and_the_divert_program_removed(
@@ -120,6 +136,46 @@ def test_table_lost_while_the_divert_program_stands(
 
 def nft(stage: Stage, verb: str, kind: str, *chain: str) -> None:
     subprocess.run(["nft", verb, kind, "inet", f"hostagent_{stage.lab.name}", *chain], check=True)
+
+
+@FAMILIES
+@pytest.mark.parametrize("program", ("stands", "removed"))
+def test_port_that_a_bystander_used_before(
+    stage: Stage, interfaces: Interfaces, outcomes: Outcomes, program: str, family: int
+) -> None:
+    """Its connection still has the conntrack mark of a bystander, because nobody saw it end."""
+
+    def silence(pid: int) -> None:
+        nft_box("add table inet lose; add chain inet lose out { type filter hook output priority 0; policy drop; }")
+
+    def nft_box(text: str) -> None:
+        subprocess.run(["ip", "netns", "exec", stage.lab.box, "nft", text], check=True)
+
+    free = stage.attempt("reset", stage.free, family, netns=stage.lab.box, meanwhile=silence)
+    nft_box("delete table inet lose")
+    if program == "removed":
+        subprocess.run(["tc", "filter", "del", "dev", "box0", "ingress"], check=True)
+    outcome = governed_outcome(stage.attempt("patient", stage.governed, family, netns=stage.lab.box))
+    interfaces.refresh()
+    form = f"container, port of a bystander before, divert program {program}"
+    outcomes.rows.append((form, f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "intercepted")
+
+
+@FAMILIES
+def test_open_connection_of_an_ungoverned_container_ends_when_the_redirect_begins(
+    stage: Stage, interfaces: Interfaces, family: int
+) -> None:
+    """Nothing tells a bystander's packet in mid-flow from any other: it is refused, and its next connection passes."""
+    stage.redirect.remove()
+    try:
+        said = stage.attempt(
+            "held", stage.free, family, netns=stage.lab.box, meanwhile=lambda pid: stage.redirect.apply()
+        )
+    finally:
+        stage.redirect.apply()
+    assert said.startswith("refused")
+    assert stage.attempt("connect", stage.free, family, netns=stage.lab.box) == "DIRECT"
 
 
 @FAMILIES

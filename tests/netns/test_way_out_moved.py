@@ -69,20 +69,47 @@ def test_socket_handed_to_a_governed_process(stage: Stage, outcomes: Outcomes, t
     assert outcome == "intercepted"
 
 
-def handed(stage: Stage, path: Path, cgroup: Path, family: int) -> str:
-    """What a client in `cgroup` reaches with a socket that we, ungoverned, made and handed over."""
+def handed(stage: Stage, path: Path, cgroup: Path, family: int, form: str = "passed_socket", *kind: int) -> str:
+    """What a client in `cgroup` reaches with a socket of that kind that we, ungoverned, made and handed over."""
     with socket.socket(socket.AF_UNIX) as channel:
         channel.bind(str(path))
         channel.listen()
-        client = stage.send("passed_socket", cgroup, family)
+        client = stage.send(form, cgroup, family)
         assert client.stdin is not None
         assert client.stdout is not None
         assert client.stdout.readline() == "waiting\n"
         client.stdin.write(f"{path}\n")
         client.stdin.flush()
-        with channel.accept()[0] as peer, socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6) as given:
+        given_family = socket.AF_INET if family == 4 else socket.AF_INET6
+        with channel.accept()[0] as peer, socket.socket(given_family, *kind) as given:
             peer.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [given.fileno()]))])
             return client.communicate(timeout=10)[0].strip()
+
+
+@FAMILIES
+@pytest.mark.parametrize("protocol", (socket.IPPROTO_UDP, socket.IPPROTO_TCP))
+def test_raw_socket_handed_to_a_governed_process(
+    stage: Stage, outcomes: Outcomes, tmp_path: Path, protocol: int, family: int
+) -> None:
+    form = "raw_passed" if protocol == socket.IPPROTO_UDP else "raw_tcp_passed"
+    free = handed(stage, tmp_path / "free", stage.free, family, form, socket.SOCK_RAW, protocol)
+    said = handed(stage, tmp_path / "governed", stage.governed, family, form, socket.SOCK_RAW, protocol)
+    outcome = governed_outcome(said)
+    outcomes.rows.append((f"{form} by SCM_RIGHTS", f"IPv{family}", outcome, free.lower()))
+    assert (free, outcome) == ("DIRECT", "refused (EPERM)")
+
+
+@FAMILIES
+def test_raw_socket_made_before_governing_began(stage: Stage, outcomes: Outcomes, family: int) -> None:
+    stage.let_go()
+    try:
+        assert stage.attempt("raw_prepared", stage.governed, family, meanwhile=lambda pid: None) == "DIRECT"
+        said = stage.attempt("raw_prepared", stage.governed, family, meanwhile=lambda pid: stage.take())
+    finally:
+        stage.take()
+    outcome = governed_outcome(said)
+    outcomes.rows.append(("raw socket made before governing", f"IPv{family}", outcome, "direct"))
+    assert outcome == "refused (EPERM)"
 
 
 @FAMILIES

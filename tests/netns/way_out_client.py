@@ -68,14 +68,18 @@ def form_moved_then_connect(family, address, port):
 
 def form_passed_socket(family, address, port):
     """A socket that another process made and hands over by SCM_RIGHTS at the unix socket that is our stdin's line."""
+    sock = given_socket()
+    sock.settimeout(SECONDS)
+    sock.connect((address, port))
+    return read(sock)
+
+
+def given_socket():
     print("waiting", flush=True)
     channel = socket.socket(socket.AF_UNIX)
     channel.connect(sys.stdin.readline().strip())
     _, ancillary, _, _ = channel.recvmsg(1, socket.CMSG_SPACE(4))
-    sock = socket.socket(fileno=array.array("i", ancillary[0][2])[0])
-    sock.settimeout(SECONDS)
-    sock.connect((address, port))
-    return read(sock)
+    return socket.socket(fileno=array.array("i", ancillary[0][2])[0])
 
 
 def form_held(family, address, port):
@@ -114,6 +118,42 @@ def form_fastopen_connect(family, address, port):
 def form_bound(family, address, port):
     sock = tcp(family)
     sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
+    sock.connect((address, port))
+    return read(sock)
+
+
+def form_patient(family, address, port):
+    """From a known port, and long enough for the second SYN."""
+    sock = from_known_port(family)
+    sock.connect((address, port))
+    return read(sock)
+
+
+def form_reset(family, address, port):
+    """From a known port, and left with a reset."""
+    sock = from_known_port(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+    sock.connect((address, port))
+    said = read(sock)
+    wait()
+    return said
+
+
+def from_known_port(family):
+    sock = tcp(family)
+    sock.settimeout(4 * SECONDS)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 41000))
+    return sock
+
+
+def form_extended(family, address, port):
+    """Something before the TCP header: a padding option (IPv4), a destination options header (IPv6)."""
+    sock = tcp(family)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, 59, b"\0\0\1\4\0\0\0\0")  # IPV6_DSTOPTS, one PadN
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_OPTIONS, b"\1\1\1\1")  # four NOP
     sock.connect((address, port))
     return read(sock)
 
@@ -166,15 +206,56 @@ def form_quic(family, address, port):
 
 def form_raw(family, address, port):
     """A UDP packet by a raw socket; the answer arrives at an ordinary one that is only bound."""
+    listening = bound_datagrams(family)
+    return send_raw(socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP), listening, address, port)
+
+
+def bound_datagrams(family):
     listening = socket.socket(family, socket.SOCK_DGRAM)
     listening.settimeout(SECONDS)
     listening.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 0))
-    raw = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP)
+    return listening
+
+
+def send_raw(raw, listening, address, port):
     packet = struct.pack(">HHHH", listening.getsockname()[1], port, 13, 0) + b"hello"
-    if family == socket.AF_INET6:
+    if raw.family == socket.AF_INET6:
         raw.setsockopt(socket.IPPROTO_IPV6, 7, 6)  # IPV6_CHECKSUM: the kernel fills it in
     raw.sendto(packet, (address, 0))
     return read(listening)
+
+
+def form_raw_prepared(family, address, port):
+    """A raw socket from before; governing begins in between."""
+    raw, listening = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_UDP), bound_datagrams(family)
+    wait()
+    return send_raw(raw, listening, address, port)
+
+
+def form_raw_passed(family, address, port):
+    """A raw socket that another process made and hands over."""
+    return send_raw(given_socket(), bound_datagrams(family), address, port)
+
+
+def form_raw_tcp_passed(family, address, port):
+    """The same with the protocol TCP: we make a SYN of our own, what counts is whether it is answered."""
+    raw = given_socket()
+    raw.settimeout(SECONDS)
+    source = address[:-1] + "1"  # the neighbour of the server in these networks
+    syn = struct.pack(">HHIIBBHHH", 41001, port, 1, 0, 5 << 4, 2, 1024, 0, 0)
+    ends = socket.inet_pton(family, source) + socket.inet_pton(family, address)
+    raw.sendto(syn[:16] + checksum(ends + struct.pack(">II", len(syn), 6) + syn) + syn[18:], (address, 0))
+    while True:
+        packet = raw.recv(2048)
+        tcp_header = packet[20:] if family == socket.AF_INET else packet
+        if struct.unpack(">HH", tcp_header[:4]) == (port, 41001) and tcp_header[13] & 0x12 == 0x12:
+            return "DIRECT"
+
+
+def checksum(data):
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total = (total >> 16) + (total & 0xFFFF)
+    return struct.pack(">H", ~(total + (total >> 16)) & 0xFFFF)
 
 
 def form_mark_before(family, address, port):
