@@ -34,7 +34,7 @@ SOURCE = r"""
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char startup[] = "\0\0\0\x2a\0\3\0\0user\0trusting\0database\0postgres\0\0";
+static const char startup[] = "\0\0\0\x29\0\3\0\0user\0trusting\0database\0postgres\0\0";
 static const char query[] = "Q\0\0\0\x0dselect 1";
 
 static void await(int sock, char kind) {
@@ -62,14 +62,14 @@ int main(int argc, char **argv) {
     int n = snprintf(line, sizeof line, "%c %d %d %s %s", form, getpid(), ntohs(here.sin_port), exe, cgroup + 3);
     if (write(atoi(argv[4]), line, n) != n) return 2;
     if (form == 'q') { /* a whole session */
-        send(sock, startup, 42, 0);
+        send(sock, startup, 41, 0);
         await(sock, 'Z');
         send(sock, query, 14, 0);
         await(sock, 'D');
         await(sock, 'Z');
         send(sock, "X\0\0\0\4", 5, 0);
     } else if (form == 's') { /* says what it wants and leaves */
-        send(sock, startup, 42, 0);
+        send(sock, startup, 41, 0);
     } else if (form == 'r') { /* leaves with a reset */
         struct linger now = {1, 0};
         setsockopt(sock, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -199,6 +199,8 @@ def test_two_thousand_short_lives_from_twenty_cgroups_are_all_named(stage: Stage
     assert len({who[2] for who in map(named, flows)}) == TOOLS
     assert len({who[3] for who in map(named, flows)}) == CGROUPS
     assert stage.status()["flows"]["unattributed"] == before["unattributed"]
+    asked = [e for e in stage.events("decided")[-CGROUPS * CLIENTS :] if e["query_info"]["query_string"] == "select 1"]
+    assert Counter(map(named, asked)) == reported(report, "q")
 
 
 def test_clients_that_were_gone_before_accept(stage: Stage, tools: list[Path]) -> None:
@@ -228,7 +230,7 @@ def opened(stage: Stage, port: int, pid: int | None = None) -> dict[str, Any]:
     """The opening of the flow with that source port; waits for it."""
 
     def look() -> dict[str, Any] | None:
-        found = [e for e in stage.events("flow_opened") if e["src_endpoint"]["port"] == port]
+        found = [e for e in reversed(stage.events("flow_opened")) if e["src_endpoint"]["port"] == port]
         return next((e for e in found if pid in (None, e["actor"]["process"]["pid"])), None)
 
     event: dict[str, Any] = until(look)
@@ -326,12 +328,13 @@ def test_parents_up_to_the_session_leader(stage: Stage, tools: list[Path]) -> No
 
 def test_user_group_and_login_user(stage: Stage, tools: list[Path]) -> None:
     who = life(stage, stage.governed, tools[0], "setpriv", "--reuid=postgres", "--regid=games", "--clear-groups")
-    event = opened(stage, who[1])
+    event = opened(stage, who[1], who[0])
     user = event["actor"]["user"]
     assert (user["name"], user["groups"][0]["name"]) == ("postgres", "games")
     assert event["unmapped"]["login_uid"] is None
     login = ("sh", "-c", 'echo 65534 > /proc/self/loginuid && exec "$@"', "sh")
-    event = opened(stage, life(stage, stage.governed, tools[0], *login)[1])
+    pid, port, *_ = life(stage, stage.governed, tools[0], *login)
+    event = opened(stage, port, pid)
     assert (event["unmapped"]["login_uid"], event["unmapped"]["login_user"]) == (65534, "nobody")
     assert event["actor"]["user"]["name"] == "root"
 
@@ -353,7 +356,8 @@ def named_cgroups(stage: Stage) -> Iterator[None]:
 
 def test_names_of_cgroups_say_what_runs_in_them(stage: Stage, tools: list[Path], named_cgroups: None) -> None:
     for path, wanted in NAMED.values():
-        event = opened(stage, life(stage, find_cgroup2_root() / path[1:], tools[0])[1])
+        pid, port, *_ = life(stage, find_cgroup2_root() / path[1:], tools[0])
+        event = opened(stage, port, pid)
         assert event["unmapped"]["cgroup"] == path
         attributes = event["unmapped"]["attributes"]
         found = {name: (attributes[name]["value"], attributes[name]["grade"]) for name in wanted if name in attributes}

@@ -85,7 +85,7 @@ def psql(mode: str, sql: str) -> str:
     return f'psql -X -q "host={DATABASE[4]} user=trusting dbname=postgres sslmode={mode}" -c "{sql}"'
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.timeout(SECONDS + 240)
 @pytest.mark.parametrize("mode", ["disable", "require"])
 def test_copy_out(stage: Stage, mode: str) -> None:
     sql = f"COPY (SELECT repeat('x', {LINE - 1}) FROM generate_series(1, {STREAM // LINE})) TO STDOUT"
@@ -93,7 +93,7 @@ def test_copy_out(stage: Stage, mode: str) -> None:
         assert stage.said(stage.governed, "sh", "-c", f"{psql(mode, sql)} | wc -c", seconds=SECONDS) == str(STREAM)
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.timeout(SECONDS + 240)
 @pytest.mark.parametrize("mode", ["disable", "require"])
 def test_copy_in(stage: Stage, mode: str) -> None:
     """The rows are checked by the server and kept nowhere."""
@@ -108,7 +108,7 @@ def test_copy_in(stage: Stage, mode: str) -> None:
     assert closed["bytes_from"]["client"] >= STREAM
 
 
-@pytest.mark.timeout(SECONDS)
+@pytest.mark.timeout(SECONDS + 240)
 def test_one_large_row(stage: Stage) -> None:
     with flat_memory(stage):
         command = (sys.executable, "-I", "-c", READER, DATABASE[4], f"SELECT repeat('x', {ROW})")
