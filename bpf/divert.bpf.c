@@ -8,114 +8,15 @@
  * a flow and is no bystander's is the proxy's, and what is the proxy's is addressed to the bridge itself, so that it is
  * passed up instead of switched. Anything else may be switched: no governed flow was ever opened to its destination.
  */
-#include "govern.h"
+#include "bridge.h"
+#include "packet.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define MARK_BYSTANDER 0x73U
-#define ETH_BYTES 14
 #define TC_ACT_UNSPEC (-1)
 #define TC_ACT_SHOT 2
 #define LOOPBACK4 bpf_htonl(0x7f000001)
-
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-
-struct list_head {
-	struct list_head *next;
-};
-
-struct net_device {
-	const unsigned char *dev_addr;
-	struct {
-		struct list_head upper;
-	} adj_list;
-};
-
-struct netdev_adjacent {
-	struct net_device *dev;
-	bool master;
-	struct list_head list;
-};
-
-struct sk_buff {
-	struct net_device *dev;
-};
-
-#pragma clang attribute pop
-
-enum packet { NOT_TCP, TCP_OPENING, TCP_LATER };
-
-/* The smallest first fragment has the ports, not always the flags: what it belongs to is known all the same. */
-static __always_inline enum packet read_tcp(struct __sk_buff *skb, __u32 offset, struct flow_key *key)
-{
-	__u16 ports[2];
-	__u8 flags;
-
-	if (bpf_skb_load_bytes(skb, offset, ports, sizeof(ports)))
-		return NOT_TCP;
-	key->source_port = bpf_ntohs(ports[0]);
-	key->destination_port = bpf_ntohs(ports[1]);
-	if (bpf_skb_load_bytes(skb, offset + 13, &flags, sizeof(flags)))
-		return TCP_OPENING;
-	return (flags & 0x17) == 0x02 ? TCP_OPENING : TCP_LATER; /* of FIN, SYN, RST, ACK only SYN */
-}
-
-static __always_inline enum packet read_ipv4(struct __sk_buff *skb, struct flow_key *key)
-{
-	__u8 start[20];
-	__u32 address;
-
-	if (bpf_skb_load_bytes(skb, ETH_BYTES, start, sizeof(start)) || start[9] != IPPROTO_TCP)
-		return NOT_TCP;
-	if ((start[6] & 0x1f) | start[7]) /* no first fragment: without that one it is nothing */
-		return NOT_TCP;
-	__builtin_memcpy(&address, start + 12, 4);
-	map_ipv4(key->source, address);
-	__builtin_memcpy(&address, start + 16, 4);
-	map_ipv4(key->destination, address);
-	return read_tcp(skb, ETH_BYTES + (start[0] & 0xf) * 4, key);
-}
-
-/* TCP behind extension headers is not looked for: governed sockets send none (egress.bpf.c). */
-static __always_inline enum packet read_ipv6(struct __sk_buff *skb, struct flow_key *key)
-{
-	__u8 start[40];
-
-	if (bpf_skb_load_bytes(skb, ETH_BYTES, start, sizeof(start)) || start[6] != IPPROTO_TCP)
-		return NOT_TCP;
-	__builtin_memcpy(key->source, start + 8, 16);
-	__builtin_memcpy(key->destination, start + 24, 16);
-	return read_tcp(skb, ETH_BYTES + sizeof(start), key);
-}
-
-/* The bridge whose port this arrived at, or another master: it is the first of the devices above. NULL without one. */
-static __always_inline struct net_device *master_of(struct __sk_buff *skb)
-{
-	struct __sk_buff *held = skb;
-	struct netdev_adjacent *above;
-	struct net_device *device;
-	struct sk_buff *packet = 0;
-	struct list_head *upper;
-
-	/* The verifier lets nobody compute with the context; read back from the stack it is a plain address for CO-RE. */
-	bpf_probe_read_kernel(&packet, sizeof(packet), &held);
-	device = BPF_CORE_READ(packet, dev);
-	upper = BPF_CORE_READ(device, adj_list.upper.next);
-	above = (void *)upper - bpf_core_field_offset(struct netdev_adjacent, list);
-	if (upper == (void *)device + bpf_core_field_offset(struct net_device, adj_list.upper))
-		return 0;
-	return BPF_CORE_READ(above, master) ? BPF_CORE_READ(above, dev) : 0;
-}
-
-/* Let the bridge pass it up. A tagged frame would need a VLAN of the bridge that leads to us: it is dropped. */
-static __always_inline bool address_to(struct __sk_buff *skb, struct net_device *bridge)
-{
-	__u8 address[6];
-
-	if (skb->vlan_present || bpf_probe_read_kernel(address, sizeof(address), BPF_CORE_READ(bridge, dev_addr)))
-		return false;
-	return !bpf_skb_store_bytes(skb, 0, address, sizeof(address), 0);
-}
 
 /* clang would store the one byte that changes, which the verifier does not take: hence the barrier. */
 static __always_inline void set_mark(struct __sk_buff *skb, __u32 ours)
@@ -226,7 +127,8 @@ int hostagent_divert(struct __sk_buff *skb)
 		packet = read_ipv4(skb, &key);
 	if (packet == NOT_TCP)
 		return TC_ACT_UNSPEC;
-	governed = bpf_map_lookup_elem(&flows, &key);
+	/* The mark is from a port of this bridge: netfilter of the bridge may have taken the socket off again. */
+	governed = (skb->mark & MARK_MASK) == MARK_REDIRECT || bpf_map_lookup_elem(&flows, &key);
 	if (!governed && packet == TCP_LATER)
 		return pass_up_if_ours(skb, &key, ipv6);
 	if (!governed && bpf_map_lookup_elem(&bystanders, &key)) {

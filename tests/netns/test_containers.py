@@ -11,8 +11,9 @@ import pytest
 
 from hostagent.kernel.interfaces import Interfaces
 from hostagent.kernel.monitor import changes
+from hostagent.values.flow import Endpoint, FlowKey
 from tests.netns.stage import CONTAINERS, OBJECTS, Outcomes, Stage, governed_outcome, outcomes, stage
-from tests.netns.topology import BOX, HOST, ip
+from tests.netns.topology import BOX, DATABASE, HOST, PORT, ip
 
 __all__ = ["outcomes", "stage"]
 
@@ -151,12 +152,13 @@ def test_port_that_a_bystander_used_before(
     def nft_box(text: str) -> None:
         subprocess.run(["ip", "netns", "exec", stage.lab.box, "nft", text], check=True)
 
-    free = stage.attempt("reset", stage.free, family, netns=stage.lab.box, meanwhile=silence)
+    free = stage.attempt("unheard", stage.free, family, netns=stage.lab.box, meanwhile=silence)
     nft_box("delete table inet lose")
     if program == "removed":
         subprocess.run(["tc", "filter", "del", "dev", "box0", "ingress"], check=True)
     outcome = governed_outcome(stage.attempt("patient", stage.governed, family, netns=stage.lab.box))
     interfaces.refresh()
+    stage.hooks.forget(FlowKey(Endpoint(BOX[family], 41000), Endpoint(DATABASE[family], PORT)))
     form = f"container, port of a bystander before, divert program {program}"
     outcomes.rows.append((form, f"IPv{family}", outcome, free.lower()))
     assert (free, outcome) == ("DIRECT", "intercepted")

@@ -38,7 +38,7 @@ def tcp(family: int) -> socket.socket:
 
 
 def read(sock: socket.socket) -> str:
-    return sock.recv(256).decode().strip() or "refused EOF"
+    return sock.recv(256).decode().partition("\n")[0] or "refused EOF"
 
 
 def wait() -> None:
@@ -129,10 +129,9 @@ def form_patient(family, address, port):
     return read(sock)
 
 
-def form_reset(family, address, port):
-    """From a known port, and left with a reset."""
+def form_unheard(family, address, port):
+    """From a known port; the test sees to it that nobody hears of the end."""
     sock = from_known_port(family)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
     sock.connect((address, port))
     said = read(sock)
     wait()
@@ -140,9 +139,10 @@ def form_reset(family, address, port):
 
 
 def from_known_port(family):
+    """It is left with a reset, so that the port is free at once."""
     sock = tcp(family)
     sock.settimeout(4 * SECONDS)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
     sock.bind(("::" if family == socket.AF_INET6 else "0.0.0.0", 41000))
     return sock
 
