@@ -7,6 +7,7 @@ and duplicate keys are refused with file:line:col.
 from __future__ import annotations
 
 import grp
+import os
 import pwd
 from pathlib import Path
 from typing import Annotated, Self
@@ -19,6 +20,7 @@ from hostagent.policy.yaml import read_model
 from hostagent.recording.directory import Directory
 
 DEFAULT_FILE = Path("/etc/hostagent/hostagent.yaml")
+MAX_DEFAULT_WORKERS = 4  # one a core; what a runner host sends to databases keeps no more of them busy
 LOCAL_RESOLVER = "127.0.0.53"  # systemd-resolved's stub
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -31,6 +33,10 @@ def _absolute(path: Path) -> Path:
 
 def _cgroup(text: str) -> str:
     return patterns.compile(text).text
+
+
+def _one_a_core() -> int:
+    return min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]

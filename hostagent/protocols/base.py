@@ -16,6 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from hostagent.values.decision import Decision, Outcome
 
@@ -34,8 +35,7 @@ class Phase(StrEnum):
     EXECUTE = "execute"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One statement (or command, or call), as the client wrote it. `number` counts from 1 within the session.
 
     `context` names the session settings that change what the text means (`key=value`, sorted), so that a
@@ -82,15 +82,13 @@ class Connect:
     """Open the upstream leg to the flow's destination. Answered by `connected` or `upstream_lost`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decide:
+class Decide(NamedTuple):
     """Answered by `decided`, at once when the ruling is remembered. Until then the client leg is not read."""
 
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A forwarded request ended; written beside its decision."""
 
     decision_id: str

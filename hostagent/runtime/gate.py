@@ -153,4 +153,4 @@ def _function_call(request: Request) -> Analysis | None:
 
 def _unrecorded(decision: Decision) -> Decision:
     ruling = Ruling(Verdict.DENY, "", "the decision could not be recorded; nothing is forwarded unrecorded")
-    return replace(decision, ruling=replace(ruling, kinds=decision.ruling.kinds, text=decision.ruling.text))
+    return Decision(decision.id, replace(ruling, kinds=decision.ruling.kinds, text=decision.ruling.text))

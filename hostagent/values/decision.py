@@ -1,9 +1,13 @@
-"""Request and decision: what a session asks, and what policy answers."""
+"""Request and decision: what a session asks, and what policy answers.
+
+What is made for every statement is a NamedTuple: a third of the cost of a frozen dataclass, and as immutable.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -40,16 +44,14 @@ class Ruling:
     settings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A ruling on one request; `id` is unique on this host, the client sees it and an operator can look it up."""
 
     id: str
     ruling: Ruling
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How a forwarded request ended. `error` is the server's SQLSTATE or empty."""
 
     rows: int

@@ -21,6 +21,7 @@ class Conversation:
 
     __slots__ = (
         "_deallocated",
+        "_harmless",
         "closed",
         "copy_run",
         "limits",
@@ -45,6 +46,7 @@ class Conversation:
         self.reading_changes = False
         self.closed = False
         self._deallocated = False
+        self._harmless: Ruling | None = None  # the last ruling that was found to change nothing here
 
     def ran(self, ruling: Ruling) -> bool:
         """A text that was decided on goes to the server; gives whether running it may change how later bytes are read.
@@ -52,8 +54,13 @@ class Conversation:
         The server keeps one table of names for SQL (PREPARE, DECLARE) and the protocol (Parse, Bind). When SQL may have
         given a name a new meaning, ours are forgotten, so that no name is used for another text than was decided on.
         """
+        if ruling is self._harmless:
+            return False
         self.settings.ran(ruling)
         kinds = ruling.kinds
+        if kinds == ("select",) and not ruling.settings:
+            self._harmless = ruling
+            return False
         if "deallocate" in kinds or ("set" in kinds and (not ruling.settings or "*" in ruling.settings)):
             self._deallocated = True
         if self._deallocated and ("prepare" in kinds or "do" in kinds or "call" in kinds):

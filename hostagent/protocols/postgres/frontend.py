@@ -72,7 +72,12 @@ class Frontend:
         self._left = 0  # bytes of a message that streams
         self._drop = False  # whether they are dropped
         self._captured = False  # whether they were captured before
+        self._out = b""  # of this chunk `_out_start` to `_out_stop` goes on, and is not put out yet
+        self._out_start = 0
+        self._out_stop = 0
+        self._out_captured = False
         self.stalled = False  # waits for an answer of the server
+        self._waits = False  # for more bytes of a message
 
     @property
     def held(self) -> bool:
@@ -81,21 +86,30 @@ class Frontend:
 
     def run(self) -> None:
         """Read messages until more bytes, a decision or an answer of the server is needed. Raises PeerError."""
-        inbox = self._inbox
         self.stalled = False
-        while self._asked is None and not self.stalled and not self._conversation.closed:
+        try:
+            while self._asked is None and not self.stalled and not self._conversation.closed:
+                if not self._step():
+                    return
+        finally:
+            self._put_out()
+
+    def _step(self) -> bool:
+        """Read one message, or what is there of one that streams; False when more bytes are needed."""
+        inbox = self._inbox
+        if self._left:
             if not inbox.ready():
-                return
-            if self._left:
-                self._stream()
-                continue
-            inbox.need = HEADER_SIZE
-            if not inbox.ready():
-                return
-            kind, length = HEADER.unpack_from(inbox.data, inbox.pos)
-            if not 4 <= length <= messages.MAX_LENGTH or kind not in _KNOWN:
-                raise PeerError("an unknown message or one of impossible length from the client")
-            self._message(kind, length + 1)
+                return False
+            self._stream()
+            return True
+        if len(inbox.data) - inbox.pos < HEADER_SIZE and not self._wait(HEADER_SIZE):
+            return False
+        kind, length = HEADER.unpack_from(inbox.data, inbox.pos)
+        if not 4 <= length <= messages.MAX_LENGTH or kind not in _KNOWN:
+            raise PeerError("an unknown message or one of impossible length from the client")
+        self._waits = False
+        self._message(kind, length + 1)
+        return not self._waits
 
     def decided(self, request: Request, decision: Decision) -> None:
         """The answer to the question that is out."""
@@ -206,15 +220,15 @@ class Frontend:
         if second < 0 and stop == inbox.pos + total:
             raise PeerError("a Bind message without its names")
         portal, name = data[start:first], data[first + 1 : second]
-        blank = unasked(BIND, total, portal)
         statement = self._conversation.statements.get(name)
         if second < 0 or len(portal) > MAX_NAME or len(name) > MAX_NAME:
-            self._deny(blank, NAME_TOO_LONG)
+            self._deny(unasked(BIND, total, portal), NAME_TOO_LONG)
         elif statement is None:
             shown = name.decode("utf-8", "replace")
-            self._deny(blank, Denial("26000", f'prepared statement "{shown}" does not exist'))
+            denial = Denial("26000", f'prepared statement "{shown}" does not exist')
+            self._deny(unasked(BIND, total, portal), denial)
         elif self._conversation.portals.full(portal):
-            self._deny(blank, TOO_MANY)
+            self._deny(unasked(BIND, total, portal), TOO_MANY)
         else:
             self._ask(BIND, total, Phase.EXECUTE, statement.text, portal)
 
@@ -241,9 +255,8 @@ class Frontend:
         """Expect the answer to a Describe, Close or Execute. False when it was denied."""
         conversation = self._conversation
         what, name = (0x50, messages.execute_body(body)) if kind == EXECUTE else messages.name_body(body)
-        blank = unasked(kind, total, name)
         if len(name) > MAX_NAME:
-            self._deny(blank, NAME_TOO_LONG)
+            self._deny(unasked(kind, total, name), NAME_TOO_LONG)
             return False
         if kind == DESCRIBE:
             self._queue.items.append(Expected(Awaited.DESCRIBE))
@@ -251,7 +264,7 @@ class Frontend:
             run = conversation.portals.get(name)
             if run is None:
                 shown = name.decode("utf-8", "replace")
-                self._deny(blank, Denial("34000", f'portal "{shown}" does not exist'))
+                self._deny(unasked(kind, total, name), Denial("34000", f'portal "{shown}" does not exist'))
                 return False
             conversation.reading_changes = conversation.reading_changes or run.lexical
             self._queue.items.append(Expected(Awaited.EXECUTE, run))
@@ -264,13 +277,16 @@ class Frontend:
         return True
 
     def _terminate(self) -> None:
+        self._put_out()
         self._session.to_upstream.append(messages.message(TERMINATE, b""))
         self._session.commands.append(Close())
         self._conversation.abandon()
 
     def _wait(self, size: int) -> bool:
+        """Whether so many bytes are there; else nothing more is read until they are."""
         self._inbox.need = size
-        return self._inbox.ready()
+        self._waits = not self._inbox.ready()
+        return not self._waits
 
     # --- deciding ---------------------------------------------------------------------------------------------
 
@@ -308,6 +324,7 @@ class Frontend:
         self._begin(asked.total, drop=False, captured=asked.kind in (QUERY, PARSE))
 
     def _deny(self, asked: Asked, denial: Denial) -> None:
+        self._put_out()
         if asked.kind == QUERY or asked.kind == FUNCTION_CALL:
             self._session.to_upstream.append(PILL_QUERY)
             self._queue.items.append(Expected(Awaited.PILL_QUERY, denial=denial))
@@ -334,11 +351,24 @@ class Frontend:
         self._left -= stop - start
         inbox.pos = stop
         inbox.need = 1
-        if not self._drop and stop > start:
-            piece = inbox.data[start:stop]
-            self._session.to_upstream.append(piece)
-            if not self._captured:
-                self._session.captured.append((Leg.CLIENT, piece))
+        if self._drop or stop == start:
+            return
+        if self._out is inbox.data and self._out_stop == start and self._out_captured == self._captured:
+            self._out_stop = stop
+            return
+        self._put_out()
+        self._out, self._out_start, self._out_stop = inbox.data, start, stop
+        self._out_captured = self._captured
+
+    def _put_out(self) -> None:
+        """Pass on what was read and may go: messages that follow each other in one chunk go as one slice."""
+        if not self._out:
+            return
+        piece = self._out[self._out_start : self._out_stop]
+        self._out = b""
+        self._session.to_upstream.append(piece)
+        if not self._out_captured:
+            self._session.captured.append((Leg.CLIENT, piece))
 
     def _capture(self, asked: Asked, text: str | None) -> None:
         """Keep a Query or Parse for the recording, also one that is denied, with its text as it may be recorded."""

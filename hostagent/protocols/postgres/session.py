@@ -90,17 +90,23 @@ class PostgresSession(Session):
         if self._stage is Stage.CLOSED or not data:
             return
         self._client.feed(data)
-        self._guard(self._read_client)
+        try:
+            self._read_client()
+        except (Refused, PeerError) as error:
+            self._failed(error)
 
     def upstream_data(self, data: bytes) -> None:
         """Bytes from the server."""
         if self._stage is Stage.CLOSED or not data:
             return
-        if self._stage is Stage.RELAY:
-            self._guard(lambda: self._relay_upstream(data))
-        else:
+        if self._stage is not Stage.RELAY:
             self._server.feed(data)
             self._guard(self._read_server)
+            return
+        try:
+            self._relay_upstream(data)
+        except (Refused, PeerError) as error:
+            self._failed(error)
 
     def client_eof(self) -> None:
         """The client is gone; what it had running is cut off with the upstream leg."""
@@ -155,25 +161,34 @@ class PostgresSession(Session):
 
     def decided(self, request: Request, decision: Decision) -> None:
         """Go on with the message that was asked about."""
-        if self._stage is Stage.RELAY:
-            self._guard(lambda: self._frontend.decided(request, decision))
-            self._after_relay()
+        if self._stage is not Stage.RELAY:
+            return
+        try:
+            self._frontend.decided(request, decision)
+        except (Refused, PeerError) as error:
+            self._failed(error)
+        self._after_relay()
 
     # --- ends -------------------------------------------------------------------------------------------------
 
     def _guard(self, step: Callable[[], None]) -> None:
-        """Run a step; a peer's error or a refusal ends the session, and the client is told in its own protocol."""
+        """Run a step of the opening."""
         try:
             step()
-        except Refused as refusal:
-            self.to_client.append(refusal.response())
-            self._end(refusal.text)
-        except PeerError as error:
-            if self._stage is not Stage.CLIENT_TLS:
-                self.to_client.append(messages.error_response("FATAL", "08P01", f"protocol violation: {error}"))
-            self._stage = Stage.CLOSED
-            self._conversation.abandon()
-            raise
+        except (Refused, PeerError) as error:
+            self._failed(error)
+
+    def _failed(self, error: Refused | PeerError) -> None:
+        """End the session; the client is told in its own protocol. A peer's error is raised again."""
+        if isinstance(error, Refused):
+            self.to_client.append(error.response())
+            self._end(error.text)
+            return
+        if self._stage is not Stage.CLIENT_TLS:
+            self.to_client.append(messages.error_response("FATAL", "08P01", f"protocol violation: {error}"))
+        self._stage = Stage.CLOSED
+        self._conversation.abandon()
+        raise error
 
     def _end(self, reason: str) -> None:
         self._stage = Stage.CLOSED

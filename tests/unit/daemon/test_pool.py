@@ -99,7 +99,7 @@ def play(scenario: Scenario, places: Places, tmp_path: Path, policy_directory: P
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.01)
 
 
