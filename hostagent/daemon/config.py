@@ -113,7 +113,7 @@ class Config(Section):
     resolvers: tuple[IPvAnyAddress, ...] | None = Field(
         default=None, description="DNS servers governed processes may ask"
     )
-    workers: int = Field(default=1, gt=0, le=64)
+    workers: int = Field(default_factory=_one_a_core, gt=0, le=64)
     analyzers: int = Field(default=1, gt=0, le=64)
     users: Users = Users()
     state_directory: AbsolutePath = Path("/var/lib/hostagent")
