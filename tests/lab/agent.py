@@ -126,6 +126,7 @@ class Agent:
     def _config(self) -> dict[str, Any]:
         return {
             "instance": self.instance,
+            "workers": 1,  # which one a test stops or kills is then no matter of chance
             "govern": {"cgroups": list(self.cgroups)},
             "users": {"worker": WORKER_USER, "analyzer": ANALYZER_USER},
             "state_directory": str(self.state),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from hostagent.daemon.config import Config, load_config, user_ids
+from hostagent.daemon.config import MAX_DEFAULT_WORKERS, Config, load_config, user_ids
 from hostagent.errors import FileError
 
 LEAST = "govern:\n  cgroups: [/system.slice/runner.service]\n"
@@ -21,7 +22,8 @@ def load(tmp_path: Path, text: str) -> Config:
 def test_the_least_file_has_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, LEAST)
     assert config.govern.cgroups == ("/system.slice/runner.service",)
-    assert (config.instance, config.port, config.workers) == ("hostagent", 15001, 1)
+    assert (config.instance, config.port) == ("hostagent", 15001)
+    assert config.workers == min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
     assert config.ca_key == Path("/var/lib/hostagent/ca/ca.key")
     assert config.control_socket == Path("/run/hostagent/control.sock")
 
