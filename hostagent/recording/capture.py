@@ -79,10 +79,9 @@ class SessionRecording:
         if self._pending_bytes >= FLUSH_BYTES:
             self._write()
 
-    def note(self, kind: str, facts: Json, at_us: int | None = None) -> None:
-        """Put a marker between the bytes, such as a decision; without a time, at that of the last capture."""
-        when = self._last_us if at_us is None else at_us
-        self._put(NOTE, when, json.dumps({"kind": kind, **facts}).encode())
+    def note(self, encoded: bytes) -> None:
+        """Put a marker between the bytes, such as a decision: a JSON object with `kind`. At the last capture's time."""
+        self._put(NOTE, self._last_us, encoded)
 
     def flush(self) -> Digest | None:
         """Write what is pending. The running digest when one is due, for the journal. Raises RecordingError."""

@@ -246,17 +246,10 @@ def host_event(kind: str, message: str, facts: Mapping[str, object]) -> bytes:
     return _whole(LIFECYCLE, activity, severity, {**fields, "unmapped": unmapped})
 
 
-def decision_note(text: str, decision: Decision) -> Json:
-    """The marker of a decision within a session recording."""
-    ruling = decision.ruling
-    recorded = text if ruling.text is None else ruling.text
-    return {
-        "decision": decision.id,
-        "verdict": ruling.verdict.value,
-        "rule": ruling.rule,
-        "reason": ruling.reason,
-        "text": "" if ruling.verdict.forwards else recorded[:MAX_TEXT],  # what went on is in the recording itself
-    }
+def decision_note(context: FlowContext, decision: Decision) -> bytes:
+    """The marker of a decision within a session recording; the statement itself is among the captured bytes."""
+    _, facts = context.ruling(decision.ruling)
+    return b'{"kind":"decision","decision":%b,%b}' % (encoded(decision.id), facts)
 
 
 def _head(class_uid: int, activity: int, severity: int) -> Json:

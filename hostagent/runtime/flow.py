@@ -62,7 +62,7 @@ class Flow:
         self._held = False
         self._cancel_keys: list[bytes] = []
         self._started = time.monotonic_ns()
-        self.bytes_from = {leg.value: 0 for leg in LegName}
+        self.bytes_from: dict[str, int] = dict.fromkeys(LegName, 0)
         self.ended_because: str | None = None
 
     # what the gate needs
@@ -90,7 +90,12 @@ class Flow:
         self._soon = 0
         if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
-        self._guarded(lambda: self._answer(request, decision))
+        try:
+            self._note(decision)
+            self._session.decided(request, decision)
+            self._drain()
+        except Exception as error:
+            self._failed(error)
 
     def classify(self) -> None:
         """Find the actor's classes by the policy in force; done again when that changes."""
@@ -109,14 +114,18 @@ class Flow:
             self._worker.spawn(self._open_up())
 
     def received(self, leg: Leg, data: bytes) -> None:
-        self.bytes_from[leg.name.value] += len(data)
         session = self._session
-        if session is None:
+        if session is None or self.ended_because is not None:
             return
-        if leg is self.client:
-            self._guarded(lambda: session.client_data(data))
-        else:
-            self._guarded(lambda: session.upstream_data(data))
+        self.bytes_from[leg.name] += len(data)
+        try:
+            if leg is self.client:
+                session.client_data(data)
+            else:
+                session.upstream_data(data)
+            self._drain()
+        except Exception as error:
+            self._failed(error)
 
     def encrypted(self, leg: Leg) -> None:
         session = self._session
@@ -159,13 +168,18 @@ class Flow:
         try:
             step()
             self._drain()
-        except PeerError as error:
+        except Exception as error:
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        """End this flow, and this flow only, whatever went wrong in it."""
+        if isinstance(error, PeerError):
             self._drain_bytes()
             self.end(f"protocol error: {error}")
-        except RecordingError as error:
+        elif isinstance(error, RecordingError):
             self.end(f"not recorded: {error.what}")
-        except Exception:  # a fault of ours must end this flow, and this flow only
-            log.exception("session_failed flow=%s session=%r", self.id, self._session)
+        else:
+            log.error("session_failed flow=%s session=%r", self.id, self._session, exc_info=error)
             self.end("internal error")
 
     def _flush_recording(self) -> None:
@@ -203,21 +217,18 @@ class Flow:
             else:
                 self.client.release()
 
-    def _answer(self, request: base.Request, decision: Decision) -> None:
-        self._note(request, decision)
-        self._open.session.decided(request, decision)
-
-    def _note(self, request: base.Request, decision: Decision) -> None:
+    def _note(self, decision: Decision) -> None:
         if self._recording is None:
             self._recording = self._worker.start_recording(self._open.context)
-        self._recording.note("decision", event.decision_note(request.text, decision))
+        self._recording.note(event.decision_note(self._open.context, decision))
 
     def _capture(self, captured: list[tuple[LegName, bytes]]) -> None:
-        if self._recording is None:
-            self._recording = self._worker.start_recording(self._open.context)
+        recording = self._recording
+        if recording is None:
+            recording = self._recording = self._worker.start_recording(self._open.context)
         now = (time.monotonic_ns() - self._started) // 1000
         for leg, data in captured:
-            self._recording.capture(leg.value, data, now)
+            recording.capture(leg, data, now)
 
     def _carry_out(self, command: base.Command) -> None:
         match command:

@@ -45,8 +45,8 @@ TRANSFERS = (
 
 def move(way: Way, transfer: Transfer, tls: bool) -> Moved:
     """Run it by psql into /dev/null. Raises RuntimeError when it failed."""
-    if way.worker:
-        Path(f"/proc/{way.worker}/clear_refs").write_text(RESET_PEAK)
+    for worker in way.workers:
+        Path(f"/proc/{worker}/clear_refs").write_text(RESET_PEAK)
     before = _resident(way, "VmRSS")
     psql = ["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", way.address, "-p", str(way.port)]
     started = time.monotonic()
@@ -69,9 +69,6 @@ def _overhead(way: Way) -> float:
 
 
 def _resident(way: Way, field: str) -> float:
-    if not way.worker:
-        return 0.0
-    for line in Path(f"/proc/{way.worker}/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError(f"/proc/{way.worker}/status has no {field}")
+    """MB of all workers together."""
+    lines = [line for worker in way.workers for line in Path(f"/proc/{worker}/status").read_text().splitlines()]
+    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith(f"{field}:"))

@@ -86,12 +86,13 @@ def _record(directory: Path) -> Callable[[], None]:
 
 def _capture(directory: Path, request: bytes, answer: bytes, mode: str) -> Callable[[], None]:
     (directory / "sessions").mkdir(exist_ok=True)
-    recording, text = SessionRecording(directory / "sessions", _context(mode)), TEXT.decode()
+    context = _context(mode)
+    recording = SessionRecording(directory / "sessions", context)
     ids = (f"{mode}.{n}" for n in itertools.count())
 
     def step() -> None:
         recording.capture("client", request, 1)
-        recording.note("decision", event.decision_note(text, Decision(next(ids), RULING)))
+        recording.note(event.decision_note(context, Decision(next(ids), RULING)))
         recording.capture("upstream", answer, 2)
 
     return step

@@ -33,14 +33,17 @@ RECORDING_BYTES = 8 << 30  # no load of the bench reaches it
 
 @dataclass(frozen=True)
 class Way:
-    """One way. `command` is put before the client's own; `pids` are the proxy's processes, `worker` the busy one."""
+    """One way. `command` is put before the client's own.
+
+    `pids` are the proxy's processes, `workers` those of them that carry bytes.
+    """
 
     name: str
     address: str
     port: int
     command: tuple[str, ...]
     pids: tuple[int, ...] = ()
-    worker: int = 0
+    workers: tuple[int, ...] = ()
 
 
 MakeWay = Callable[[Stage, bool], AbstractContextManager[Way]]
@@ -65,7 +68,7 @@ def pgbouncer(stage: Stage, tls: bool, name: str = "pgbouncer", more: str = "") 
         settings += _PGBOUNCER_TLS.format(directory=directory, ca=stage.postgres.ca_file)
     config.write_text(settings)
     with _served(stage, ["pgbouncer", "-q", str(config)], PGBOUNCER_PORT) as pid:
-        yield Way(name, "127.0.0.1", PGBOUNCER_PORT, tuple(stage.inside()), (pid,), pid)
+        yield Way(name, "127.0.0.1", PGBOUNCER_PORT, tuple(stage.inside()), (pid,), (pid,))
 
 
 @contextlib.contextmanager
@@ -81,7 +84,7 @@ def haproxy(stage: Stage, tls: bool) -> Iterator[Way]:
     config = stage.directory / "haproxy.cfg"
     config.write_text(_HAPROXY.format(address=DATABASE[4], port=PORT, listen=HAPROXY_PORT))
     with _served(stage, ["haproxy", "-db", "-f", str(config)], HAPROXY_PORT) as pid:
-        yield Way("haproxy", "127.0.0.1", HAPROXY_PORT, tuple(stage.inside()), (pid,), pid)
+        yield Way("haproxy", "127.0.0.1", HAPROXY_PORT, tuple(stage.inside()), (pid,), (pid,))
 
 
 @contextlib.contextmanager
@@ -89,14 +92,14 @@ def hostagent(stage: Stage, tls: bool) -> Iterator[Way]:
     """The real daemon, deciding and recording; the client is started by `hostagent run` and dials the database."""
     upstream = f"verify-full, ca_file: {stage.postgres.ca_file}, server_name: {SERVER_NAME}" if tls else '"off"'
     policy = _POLICY.format(address=DATABASE[4], port=PORT, tls=upstream)
-    settings = {"recording": {"max_session_bytes": RECORDING_BYTES}}
+    settings = {"recording": {"max_session_bytes": RECORDING_BYTES}, "workers": os.cpu_count()}
     agent = Agent(NAME, policy, (f"/{NAME}.slice",), netns=stage.lab.host, settings=settings)
     try:
         agent.start()
         status = json.loads(agent.hostagent("status", "-o", "json"))
-        worker = status["workers"][0]["pid"]
-        pids = (status["pid"], worker, *(child["pid"] for child in status["analyzers"]))
-        yield Way("hostagent", DATABASE[4], PORT, tuple(agent.command("run", "--")), pids, worker)
+        workers = tuple(child["pid"] for child in status["workers"])
+        pids = (status["pid"], *workers, *(child["pid"] for child in status["analyzers"]))
+        yield Way("hostagent", DATABASE[4], PORT, tuple(agent.command("run", "--")), pids, workers)
     finally:
         if hasattr(agent, "process"):
             agent.stop()

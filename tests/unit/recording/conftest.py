@@ -66,7 +66,7 @@ def write_flow(directory: Directory, context: event.FlowContext, requests: int =
         decision = Decision(f"{context.flow_id}.{number}", DENIED if number % 2 == 0 else ALLOWED)
         journal.append(event.decided(context, f"SELECT {number}", decision))
         recording.capture("client", b"Q\0\0\0\x0dSELECT 1\0", number * 1000)
-        recording.note("decision", event.decision_note(f"SELECT {number}", decision))
+        recording.note(event.decision_note(context, decision))
         if (digest := recording.flush()) is not None:
             journal.append(event.recording_grew(context, digest))
         if decision.ruling.verdict.forwards:

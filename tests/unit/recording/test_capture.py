@@ -19,6 +19,7 @@ from hostagent.recording.journal import RecordingError
 from hostagent.recording.reading import Captured, Note, read_recording
 from hostagent.recording.replay import asciicast, render, timed
 from hostagent.recording.transcript import Line, Statement, Table, transcript
+from hostagent.values.decision import Decision, Ruling, Verdict
 
 
 def column(name: bytes) -> bytes:
@@ -28,14 +29,14 @@ def column(name: bytes) -> bytes:
 def session(tmp_path: Path, context: event.FlowContext) -> SessionRecording:
     recording = SessionRecording(tmp_path, context)
     recording.capture("client", pg.query(b"SELECT id, name FROM users"), 1_000_000)
-    recording.note("decision", {"verdict": "allow", "rule": "read", "reason": "", "decision": "f00-1.1"})
+    recording.note(event.decision_note(context, Decision("f00-1.1", Ruling(Verdict.ALLOW, "read", ""))))
     row = b"\0\2\0\0\0\x011\xff\xff\xff\xff"
     answer = pg.message(pg.ROW_DESCRIPTION, b"\0\2" + column(b"id") + column(b"name")) + pg.message(pg.DATA_ROW, row)
     answer += pg.message(pg.COMMAND_COMPLETE, b"SELECT 1\0") + pg.message(pg.READY, b"I")
     recording.capture("upstream", answer[:20], 1_500_000)
     recording.capture("upstream", answer[20:], 1_600_000)
     recording.capture("client", pg.query(b"DROP TABLE users"), 9_000_000)
-    recording.note("decision", {"verdict": "deny", "rule": "no-drop", "reason": "no", "decision": "f00-1.2"})
+    recording.note(event.decision_note(context, Decision("f00-1.2", Ruling(Verdict.DENY, "no-drop", "no"))))
     recording.capture("upstream", pg.error_response("ERROR", "42501", "denied", hint="ask"), 9_000_100)
     return recording
 

@@ -89,7 +89,7 @@ def test_the_redacted_text_is_what_is_recorded(context: event.FlowContext) -> No
     decision = Decision("f00-1.4", ruling)
     text = "ALTER ROLE a PASSWORD 'hunter2'"
     assert b"hunter2" not in event.decided(context, text, decision)
-    assert "hunter2" not in json.dumps(event.decision_note(text, decision))
+    assert b"hunter2" not in event.decision_note(context, decision)
     kept = Decision("f00-1.5", ALLOWED)
     assert b"hunter2" in event.decided(context, text, kept)  # the twin: without redaction it would be there
 
