@@ -173,7 +173,7 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
     if len(recorded) > MAX_TEXT:
         cut = b'"text_characters":%d,' % len(recorded)
         recorded = recorded[:MAX_TEXT]
-    uid = encoded(decision.id)
+    uid = b'"%b"' % decision.id.encode()  # of our own making: nothing in it needs an escape
     return b"".join(
         (
             b'{"time":%d,' % now_ms(),
@@ -204,7 +204,7 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
 
 def finished(context: FlowContext, decision_id: str, outcome: Outcome, took_us: int) -> bytes:
     """How a forwarded request ended, `took_us` microseconds after it was forwarded. Its decision says who asked."""
-    uid = encoded(decision_id)
+    uid = b'"%b"' % decision_id.encode()
     status = b'2,"status_code":' + encoded(outcome.error) if outcome.error else b"1"
     return b"".join(
         (
@@ -220,7 +220,7 @@ def finished(context: FlowContext, decision_id: str, outcome: Outcome, took_us: 
             b',"unmapped":{"decision":',
             uid,
             b',"rows":%d,"bytes":%d,"duration_us":%d,"error":' % (outcome.rows, outcome.bytes, took_us),
-            encoded(outcome.error),
+            encoded(outcome.error) if outcome.error else b'""',
             b",",
             context.brief_unmapped,
             b"}}",
@@ -249,7 +249,7 @@ def host_event(kind: str, message: str, facts: Mapping[str, object]) -> bytes:
 def decision_note(context: FlowContext, decision: Decision) -> bytes:
     """The marker of a decision within a session recording; the statement itself is among the captured bytes."""
     _, facts = context.ruling(decision.ruling)
-    return b'{"kind":"decision","decision":%b,%b}' % (encoded(decision.id), facts)
+    return b'{"kind":"decision","decision":"%b",%b}' % (decision.id.encode(), facts)
 
 
 def _head(class_uid: int, activity: int, severity: int) -> Json:

@@ -188,14 +188,15 @@ class Flow:
 
     def _drain(self) -> None:
         session = self._open.session
-        while self.ended_because is None:
-            self._drain_bytes()
-            if not session.commands:
-                self._hold_client(session.client_held and not self._soon)
-                return
+        self._drain_bytes()
+        while session.commands and self.ended_because is None:
             commands, session.commands = session.commands, []
             for command in commands:
                 self._carry_out(command)
+            self._drain_bytes()
+        held = session.client_held and not self._soon
+        if held != self._held:
+            self._hold_client(held)
 
     def _drain_bytes(self) -> None:
         session = self._open.session
@@ -210,12 +211,11 @@ class Flow:
             session.to_client.clear()
 
     def _hold_client(self, hold: bool) -> None:
-        if hold != self._held:
-            self._held = hold
-            if hold:
-                self.client.hold()
-            else:
-                self.client.release()
+        self._held = hold
+        if hold:
+            self.client.hold()
+        else:
+            self.client.release()
 
     def _note(self, decision: Decision) -> None:
         if self._recording is None:

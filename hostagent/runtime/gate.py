@@ -53,6 +53,7 @@ class Gate:
         self._analyzer = analyzer
         self._spawn = spawn
         self._memory = Memory()
+        self._loop = asyncio.get_running_loop()
         self._batch: list[tuple[Asker, Request, Decision, bytes]] = []
         self._waiting: list[bytes] = []
         self._scheduled = False
@@ -74,8 +75,11 @@ class Gate:
     def ask(self, asker: Asker, request: Request) -> bool:
         """Decide this request; `asker.decided` is called later, never from within. False: it has to be analyzed."""
         scope = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
-        ruling = self._unreadable(asker, request) or self._memory.get(scope, request.text)
         shape = None
+        if request.wire:
+            ruling: Ruling | None = self._decide(asker, request, Unanalyzed(request.text))
+        else:
+            ruling = self._memory.get(scope, request.text)
         if ruling is None and (shape := template(request.text)) is not None:
             ruling = self._memory.get(scope, shape)
         if ruling is None:
@@ -120,9 +124,6 @@ class Gate:
             self._memory.put(scope, kept, ruling)
         self._answer(asker, request, ruling)
 
-    def _unreadable(self, asker: Asker, request: Request) -> Ruling | None:
-        return self._decide(asker, request, Unanalyzed(request.text)) if request.wire else None
-
     def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
         ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
         if isinstance(analysis, Unanalyzed):  # nobody knows where in it a password stands
@@ -141,7 +142,7 @@ class Gate:
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
-            asyncio.get_running_loop().call_soon(self.flush)
+            self._loop.call_soon(self.flush)
 
 
 def _function_call(request: Request) -> Analysis | None:
