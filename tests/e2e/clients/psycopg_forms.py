@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 DSN = sys.argv[1]
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # it warns or not by when an answer comes, not by what it says
 Connection = psycopg.Connection[Any]
 
 
