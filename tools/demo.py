@@ -22,7 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from hostagent.kernel.cgroups import find_cgroup2_root
 from tests.lab.agent import Agent
-from tests.lab.network import Lab, kernel_lock
+from tests.lab.lock import kernel_lock
+from tests.lab.network import Lab
 from tests.lab.postgres import SERVER_NAME, Postgres
 
 NAME = "demo"

@@ -18,7 +18,7 @@ from typing import Any
 
 from tests.bench import bulk, load, ways
 from tests.bench.stage import USER, Stage, environment
-from tests.lab.network import kernel_lock
+from tests.lab.lock import kernel_lock
 
 MODES = ("simple", "extended", "prepared")
 CLIENTS = (1, 8, 32)

@@ -25,10 +25,11 @@ from typing import Any, TypeVar
 
 from hostagent.kernel.cgroups import find_cgroup2_root
 from hostagent.kernel.hooks import PINS, Hooks
+from tests.lab import network
 from tests.lab.agent import Agent
 from tests.lab.lock import kernel_lock
 from tests.lab.postgres import Postgres
-from tests.netns.topology import DATABASE, Lab, inside, ip, wait_for
+from tests.netns.topology import DATABASE, inside, ip, wait_for
 
 NAME = "hate2e"
 CLIENTS = Path(__file__).parent / "clients"
@@ -58,7 +59,7 @@ Done = subprocess.CompletedProcess[str]
 Event = dict[str, Any]
 
 
-class RealLab(Lab):
+class RealLab(network.Lab):
     """Namespaces whose database is the real one, with many addresses."""
 
     def make(self) -> None:
@@ -67,9 +68,6 @@ class RealLab(Lab):
         for number in ADDRESSES[1:]:
             ip("-n", self.db, "address", "add", f"10.77.0.{number}/24", "dev", "eth0")
             ip("-n", self.db, "address", "add", f"fd77::{number}/64", "dev", "eth0", "nodad")
-
-    def populate(self) -> None:
-        """Nothing: PostgreSQL is started by the world."""
 
 
 class Steps:

@@ -1,15 +1,11 @@
-"""The namespaces of the kernel tests with nothing served in them, and the lock that all runs on a machine share."""
+"""The namespaces of the kernel tests with nothing served in them: a real server comes."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterator
-from pathlib import Path
 
 from tests.netns import topology
-
-LOCK_FILE = Path("/run/lock/hostagent-kernel.lock")
 
 
 class Lab(topology.Lab):
@@ -27,12 +23,3 @@ class Lab(topology.Lab):
             yield self
         finally:
             self.remove()
-
-
-@contextlib.contextmanager
-def kernel_lock() -> Iterator[None]:
-    """Hooks at the cgroup root are the whole machine's: one run at a time."""
-    LOCK_FILE.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK_FILE.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
 import signal
@@ -20,8 +19,8 @@ from pyroute2 import netns
 from hostagent.kernel.cgroups import find_cgroup2_root, path_in_tree
 from hostagent.kernel.hooks import Hooks
 from hostagent.values.flow import Endpoint, FlowKey
+from tests.lab import lock
 
-LOCK_FILE = Path("/run/lock/hostagent-kernel.lock")
 OBJECTS = Path(__file__).parents[2] / "bpf" / "build"
 PROXY_PORT = 15771
 CLIENT = """
@@ -44,9 +43,7 @@ InCgroup = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture(scope="module")
 def kernel_lock() -> Iterator[None]:
     """Hooks at the cgroup root and the nftables table are the whole machine's: one test module at a time."""
-    LOCK_FILE.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK_FILE.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with lock.kernel_lock():
         yield
 
 
