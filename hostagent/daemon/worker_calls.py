@@ -103,7 +103,7 @@ class WorkerCalls:
         self._flows.forget(key)  # the same 4-tuple may come from another namespace next
         self._counts.attributed += 1
         names = await self._names.of(key.destination.address)
-        return {"actor": actor.to_json(), "record": _facts(record), "names": names}
+        return {"actor": actor.to_json(), "names": names}
 
     async def _leaf(self, args: Arguments) -> Arguments:
         names = tuple(map(str, args["names"]))
@@ -133,14 +133,3 @@ def _endpoint(pair: list[Any]) -> Endpoint:
 
 def _scope(args: Arguments) -> Scope:
     return Scope(str(_endpoint(args["destination"])), str(args["cgroup"]))
-
-
-def _facts(record: FlowRecord) -> Arguments:
-    """What a flow's opening event says beside its actor."""
-    return {
-        "connected_at": record.connected_at,
-        "governed_by": record.governed_by.value,
-        "netns_cookie": record.netns_cookie,
-        "socket_cookie": record.socket_cookie,
-        "pid_in_namespace": record.pid_in_namespace,
-    }

@@ -86,7 +86,6 @@ def test_a_known_flow_has_an_actor(fixture: Fixture) -> None:
     actor = Actor.from_json(answer["actor"])
     assert (actor.process.pid, actor.process.executable) == (4242, "/usr/bin/psql")
     assert actor.cgroup == "/system.slice/runner.service"
-    assert answer["record"]["governed_by"] == "caller"
     assert answer["names"] == []
     assert (fixture.counts.attributed, fixture.counts.unattributed) == (1, 0)
 
