@@ -14,7 +14,7 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING
 
 from hostagent.errors import HostError, PeerError
@@ -111,7 +111,7 @@ class Flow:
 
     def opened(self, leg: Leg) -> None:
         if leg is self.client:
-            self._worker.spawn(self._open_up())
+            self._spawn(self._open_up())
 
     def received(self, leg: Leg, data: bytes) -> None:
         session = self._session
@@ -242,18 +242,27 @@ class Flow:
             case base.StartTls():
                 self._start_upstream_tls(command.early)
             case base.Connect():
-                self._worker.spawn(self._connect())
+                self._spawn(self._connect())
             case base.Describe(facts):
                 self._established(facts)
             case base.KeepCancelKey(issued, upstream):
                 self._cancel_keys.append(issued)
-                self._worker.spawn(self._worker.keep_cancel_key(self._open, issued, upstream))
+                self._spawn(self._worker.keep_cancel_key(self._open, issued, upstream))
             case base.Cancel(issued):
-                self._worker.spawn(self._find_cancel_key(issued))
+                self._spawn(self._find_cancel_key(issued))
             case base.Close(reason):
                 self.end(reason)
 
     # slower steps
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        self._worker.spawn(self._contained(work))
+
+    async def _contained(self, work: Coroutine[object, object, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self._failed(error)
 
     async def _open_up(self) -> None:
         try:
@@ -271,7 +280,7 @@ class Flow:
         self.client.release()
 
     def _hello(self, hello: bytes) -> None:
-        self._worker.spawn(self._start_client_tls(hello))
+        self._spawn(self._start_client_tls(hello))
 
     async def _start_client_tls(self, hello: bytes) -> None:
         try:

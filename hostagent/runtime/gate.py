@@ -8,6 +8,7 @@ one turn of the loop are written together; a batch that cannot be written become
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Protocol
@@ -24,6 +25,8 @@ from hostagent.sql.functions import is_harmless
 from hostagent.sql.secrets import cut_at_secret
 from hostagent.sql.template import literal_free, template
 from hostagent.values.decision import Decision, Ruling, Verdict
+
+log = logging.getLogger("hostagent.gate")
 
 MAX_WAITING = 10_000  # outcome events kept while the disk is full; sessions can make no new ones meanwhile
 ANALYZER_DEADLINE = 5.0  # seconds; a statement that takes longer to analyze is denied
@@ -117,7 +120,12 @@ class Gate:
 
     async def _analyze(self, asker: Asker, request: Request, shape: str | None) -> None:
         analysis = _function_call(request) or await analyze(self._analyzer, request.text, ANALYZER_DEADLINE)
-        ruling = self._decide(asker, request, analysis)
+        try:
+            ruling = self._decide(asker, request, analysis)
+        except Exception:  # a fault of ours denies this statement; the sessions beside it go on
+            log.exception("decision_failed")
+            analysis = Unanalyzed("an internal error")
+            ruling = Ruling(Verdict.DENY, "", analysis.reason, text=cut_at_secret(request.text))
         if isinstance(analysis, Analysis):
             scope = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
             kept = shape if shape is not None and literal_free(analysis) else request.text

@@ -88,7 +88,7 @@ class Worker:
             channel.cancel()
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
-        """Run this beside the data path; a failure of it ends the worker, as a fault of ours must."""
+        """Run this beside the data path. It must not raise: that would end the worker."""
         self._tasks.create_task(work)
 
     def _accept(self) -> asyncio.BaseProtocol:

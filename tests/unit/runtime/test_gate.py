@@ -215,3 +215,14 @@ def test_a_text_that_cannot_be_parsed_is_recorded_up_to_its_password(play: Play)
         assert b"ALTER ROLE app" in b"".join(stage.journal.lines)
 
     play(scenario)
+
+
+def test_a_fault_of_ours_denies_the_statement_and_nothing_else(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(stage: Stage) -> None:
+        with monkeypatch.context() as broken:
+            broken.setattr(gate_module, "decide", lambda *_: 1 / 0)
+            denied = await stage.ask("SELECT 1")
+            assert (denied.ruling.verdict, denied.ruling.reason) == (Verdict.DENY, "an internal error")
+        assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+
+    play(scenario)
