@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import ctypes
 import logging
+import resource
 import socket
 import ssl
 import sys
@@ -221,6 +222,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--become", type=int, nargs=2, required=True, metavar=("UID", "GID"))
     args = parser.parse_args(argv)
     give_up(*args.become)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a flow has two sockets and a recording
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
     libc = ctypes.CDLL(None)
     libc.mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP)
