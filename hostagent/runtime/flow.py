@@ -60,6 +60,7 @@ class Flow:
         self._decisions = 0
         self._soon = 0  # decisions that come within this turn of the loop
         self._held = False
+        self._left = ""  # what the event says of an end that the session finds ordinary
         self._cancel_keys: list[bytes] = []
         self._started = time.monotonic_ns()
         self.bytes_from: dict[str, int] = dict.fromkeys(LegName, 0)
@@ -142,6 +143,7 @@ class Flow:
         elif leg is self.client:
             self._guarded(session.client_eof)
         else:
+            self._left = "the server closed the connection"
             self._guarded(lambda: session.upstream_lost(""))
 
     def lost(self, leg: Leg, error: Exception | None) -> None:
@@ -334,7 +336,7 @@ class Flow:
         """End the flow; idempotent. `reason` is for the event, empty for an ordinary end."""
         if self.ended_because is not None:
             return
-        self.ended_because = reason
+        self.ended_because = reason or self._left
         self._deadline.cancel()
         self.client.close()
         self.upstream.close()

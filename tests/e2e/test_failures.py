@@ -155,6 +155,7 @@ def test_server_restarted_in_the_middle_of_a_session(stage: Stage) -> None:
     os.kill(int(backend), signal.SIGKILL)  # the postmaster ends all others, and starts over
     assert "(gone)" in crashed.ask("select 33") + crashed.ask("select 33")
     until(lambda: stage.way(stage.governed) == "way t")
+    assert "the server closed the connection" in [e["unmapped"]["reason"] for e in stage.events("flow_closed")]
 
 
 def test_server_stalls(stage: Stage) -> None:
