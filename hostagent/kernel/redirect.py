@@ -44,17 +44,6 @@ table inet {name} {{
     type filter hook prerouting priority mangle; policy accept;
     iifname "lo" meta l4proto tcp meta mark & {mask} == {redirect} jump divert
 {arriving}  }}
-  chain containers {{
-    tcp flags & (fin | syn | rst | ack) == syn jump opening
-    ct direction reply accept
-    ct mark & {mask} == {bystander} accept
-    jump divert
-  }}
-  chain opening {{
-    meta mark & {mask} == {bystander} ct mark set ct mark & {others} | {bystander} accept
-    ct mark set ct mark & {others} | {redirect}
-    jump divert
-  }}
   chain divert {{
     meta mark set meta mark & {others} | {redirect}
     socket transparent 1 accept
@@ -73,17 +62,31 @@ table inet {name} {{
   chain forward {{
     type filter hook forward priority mangle; policy accept;
 {forwarded}  }}
-  chain forwarded {{
-    ct direction reply accept
-    ct mark & {mask} == {bystander} accept
-    drop
-  }}
   chain postrouting {{
     type filter hook postrouting priority mangle; policy accept;
     meta l4proto tcp meta mark & {mask} == {governed} oifname != "lo" drop
     meta l4proto tcp meta mark & {mask} == {redirect} oifname != "lo" drop
   }}
-}}
+{containers}}}
+"""
+# only where a container interface is named: one `ct` makes the kernel track every connection of the host
+_CONTAINERS = """\
+  chain containers {{
+    tcp flags & (fin | syn | rst | ack) == syn jump opening
+    ct direction reply accept
+    ct mark & {mask} == {bystander} accept
+    jump divert
+  }}
+  chain opening {{
+    meta mark & {mask} == {bystander} ct mark set ct mark & {others} | {bystander} accept
+    ct mark set ct mark & {others} | {redirect}
+    jump divert
+  }}
+  chain forwarded {{
+    ct direction reply accept
+    ct mark & {mask} == {bystander} accept
+    drop
+  }}
 """
 
 
@@ -143,14 +146,18 @@ class Redirect:
 
 def table_text(name: str, port: int, interfaces: Sequence[str]) -> str:
     """The whole transaction for `nft -f -`."""
+    marks = {
+        "mask": f"{MASK:#x}",
+        "others": f"{_OTHERS:#x}",
+        "governed": f"{GOVERNED:#x}",
+        "redirect": f"{REDIRECT:#x}",
+        "bystander": f"{BYSTANDER:#x}",
+    }
     return _TABLE.format(
         name=name,
         port=port,
-        mask=f"{MASK:#x}",
-        others=f"{_OTHERS:#x}",
-        governed=f"{GOVERNED:#x}",
-        redirect=f"{REDIRECT:#x}",
-        bystander=f"{BYSTANDER:#x}",
+        **marks,
+        containers=_CONTAINERS.format(**marks) if interfaces else "",
         arriving="".join(f'    iifname "{i}" meta l4proto tcp jump containers\n' for i in interfaces),
         forwarded="".join(f'    iifname "{i}" meta l4proto tcp jump forwarded\n' for i in interfaces),
     )

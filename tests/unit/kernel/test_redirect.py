@@ -62,3 +62,8 @@ def test_handles_make_no_difference_and_rules_do() -> None:
     assert first == again
     assert first != other
     assert parse_listing(listing(chain, {"set": {"name": "theirs"}})) != parse_listing(listing(chain))
+
+
+def test_connections_are_tracked_only_where_a_container_interface_is_named() -> None:
+    assert " ct " in table_text("hostagent", 15001, ["docker0"])
+    assert " ct " not in table_text("hostagent", 15001, [])
