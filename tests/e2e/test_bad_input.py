@@ -16,12 +16,11 @@ import pytest
 from hostagent.kernel.cgroups import find_cgroup2_root
 from hostagent.kernel.hooks import PINS, Hooks
 from tests.e2e.failure_lab import remove_tree, scratch
-from tests.lab.agent import ANALYZER_USER, BIN, WORKER_USER
+from tests.lab.agent import ANALYZER_USER, AS_NOBODY, BIN, WORKER_USER
 from tests.netns.topology import inside, ip
 
 INSTANCE = "hatbad"
 PORT = 15991
-UNPRIVILEGED = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 POLICY = """\
 version: 1
 targets:
@@ -128,7 +127,7 @@ def test_the_twin_is_good(place: Place) -> None:
 
 
 def test_not_root(place: Place) -> None:
-    refused(place, os.EX_NOPERM, "must start as root", prefix=UNPRIVILEGED)
+    refused(place, os.EX_NOPERM, "must start as root", prefix=AS_NOBODY)
 
 
 def test_root_without_capabilities(place: Place) -> None:

@@ -11,9 +11,7 @@ import trustme
 
 from tests.e2e.failure_lab import Stage, scratch, staged, until
 from tests.e2e.world import target
-from tests.lab.agent import BIN
-
-UNPRIVILEGED = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+from tests.lab.agent import AS_NOBODY, BIN
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +83,7 @@ def test_the_operator_learns_what_is_wrong_with_a_credential(stage: Stage) -> No
 
 def test_the_control_socket_is_for_root_and_its_group(stage: Stage) -> None:
     command = ["hostagent", "--socket", str(stage.agent.control), "status"]
-    done = subprocess.run([*UNPRIVILEGED, BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run([*AS_NOBODY, BIN / command[0], *command[1:]], capture_output=True, text=True, check=False)
     assert done.returncode in (os.EX_UNAVAILABLE, os.EX_NOPERM)
     assert "permission denied" in done.stderr
     assert "Traceback" not in done.stderr

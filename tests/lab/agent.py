@@ -18,6 +18,17 @@ from typing import Any
 READY_DEADLINE = 60.0
 WORKER_USER, ANALYZER_USER = 61290, 61291  # numbers without a passwd entry, from the range systemd gives to nobody else
 BIN = Path(sys.executable).parent
+_AS_NOBODY = """
+import os, sys
+import hostagent.cli.main, hostagent.daemon.app
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+program = hostagent.daemon.app if sys.argv[1].endswith("hostagentd") else hostagent.cli.main
+sys.exit(program.main(sys.argv[2:]))
+"""
+# put before BIN / "hostagent" or "hostagentd": run it as nobody, also where only root can read the checkout
+AS_NOBODY = (sys.executable, "-c", _AS_NOBODY)
 
 
 @dataclass
