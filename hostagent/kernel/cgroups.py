@@ -9,14 +9,18 @@ from pathlib import Path
 from hostagent.errors import HostError
 
 MOUNTS = Path("/proc/self/mounts")
+USUAL = Path("/sys/fs/cgroup")  # systemd's mount point, and everybody's
 
 
 def find_cgroup2_root(mounts: Path = MOUNTS) -> Path:
-    """Where cgroup v2 is mounted: `/sys/fs/cgroup`, or `…/unified` on a hybrid host. HostError where only v1 is."""
-    for line in mounts.read_text().splitlines():
-        fields = line.split(" ")
-        if len(fields) > 2 and fields[2] == "cgroup2":
-            return Path(_unescape(fields[1]))
+    """Where cgroup v2 is mounted: `/sys/fs/cgroup`, or `…/unified` on a hybrid host. HostError where only v1 is.
+
+    A mount elsewhere, such as a chroot's, is taken only where there is none.
+    """
+    lines = [line.split(" ") for line in mounts.read_text().splitlines()]
+    found = [_unescape(fields[1]) for fields in lines if len(fields) > 2 and fields[2] == "cgroup2"]
+    if found:
+        return Path(min(found, key=lambda path: not path.startswith(str(USUAL))))
     raise HostError(
         "no cgroup v2 hierarchy is mounted",
         "boot with systemd.unified_cgroup_hierarchy=1, or: mount -t cgroup2 none /sys/fs/cgroup/unified",

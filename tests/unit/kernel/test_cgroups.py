@@ -16,6 +16,7 @@ V1 = "cgroup /sys/fs/cgroup/cpu cgroup rw,cpu 0 0\ncgroup /sys/fs/cgroup/systemd
         ("cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n", "/sys/fs/cgroup"),
         (V1 + "cgroup2 /sys/fs/cgroup/unified cgroup2 rw 0 0\n", "/sys/fs/cgroup/unified"),
         ("none /mnt/a\\040b cgroup2 rw 0 0\n", "/mnt/a b"),
+        ("none /chroot/sys/fs/cgroup cgroup2 rw 0 0\nnone /sys/fs/cgroup cgroup2 rw 0 0\n", "/sys/fs/cgroup"),
     ],
 )
 def test_the_v2_root_is_found_on_pure_and_hybrid_hosts(tmp_path: Path, mounts: str, root: str) -> None:
