@@ -66,7 +66,7 @@ class Operations:
                 "attributed": counts.attributed,
                 "unattributed": counts.unattributed,
             },
-            "requests": {name: workers[name] for name in ("decisions", "misses", "unrecorded")},
+            "requests": {name: workers[name] for name in ("decisions", "misses", "unrecorded", "lost")},
             "counters": service.governing.hooks.counters(),
             "refused": dict(counts.refused),
             "swept": counts.swept,

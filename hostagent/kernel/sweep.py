@@ -20,12 +20,11 @@ from typing import Protocol
 
 from hostagent.errors import HostError
 from hostagent.kernel.cgroups import find_cgroup2_root
+from hostagent.kernel.netlink import HEADER, dump, error_of
 
 _NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY, _SOCK_DESTROY = 20, 21  # linux/sock_diag.h
-_DUMP, _ACK = 0x301, 0x5  # NLM_F_REQUEST | NLM_F_DUMP, NLM_F_REQUEST | NLM_F_ACK
-_ERROR, _DONE = 2, 3
-_HEADER = struct.Struct("=IHHII")  # struct nlmsghdr
+_ACK = 0x5  # NLM_F_REQUEST | NLM_F_ACK
 _REQUEST = struct.Struct("=BBBBI48s")  # struct inet_diag_req_v2
 _MESSAGE = struct.Struct("=BBBB48sIIIII")  # struct inet_diag_msg
 _CGROUP_ID = 21  # INET_DIAG_CGROUP_ID, Linux 5.7
@@ -71,17 +70,11 @@ def _sweep_here(cgroups: set[int], inodes: set[int]) -> int:
 
 def _connections(diag: socket.socket, family: int) -> Iterator[_Connection]:
     request = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, 0, _STATES, _NO_SOCKET)
-    diag.send(_HEADER.pack(_HEADER.size + len(request), _SOCK_DIAG_BY_FAMILY, _DUMP, 1, 0) + request)
-    while True:
-        data = diag.recv(1 << 17)
-        while data:
-            length, kind, *_ = _HEADER.unpack_from(data)
-            if kind == _DONE:
-                return
-            if kind == _ERROR:
-                raise _failure(-struct.unpack_from("=i", data, _HEADER.size)[0])
-            yield parse_message(data[_HEADER.size : length])
-            data = data[(length + 3) & ~3 :]
+    try:
+        for data in dump(diag, _SOCK_DIAG_BY_FAMILY, request):
+            yield parse_message(data)
+    except OSError as error:
+        raise _failure(error.errno or errno.EIO) from None
 
 
 def parse_message(data: bytes) -> _Connection:
@@ -98,8 +91,8 @@ def parse_message(data: bytes) -> _Connection:
 
 def _destroy(diag: socket.socket, connection: _Connection) -> bool:
     request = _REQUEST.pack(connection.family, socket.IPPROTO_TCP, 0, 0, _STATES, connection.identity)
-    diag.send(_HEADER.pack(_HEADER.size + len(request), _SOCK_DESTROY, _ACK, 2, 0) + request)
-    code: int = -struct.unpack_from("=i", diag.recv(1 << 16), _HEADER.size)[0]
+    diag.send(HEADER.pack(HEADER.size + len(request), _SOCK_DESTROY, _ACK, 2, 0) + request)
+    code = error_of(diag.recv(1 << 16))
     if code not in (0, errno.ENOENT):  # ENOENT: it ended by itself
         raise _failure(code)
     return code == 0

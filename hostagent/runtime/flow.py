@@ -220,14 +220,15 @@ class Flow:
             self.client.release()
 
     def _note(self, decision: Decision) -> None:
+        self._started_recording().note(event.decision_note(self._open.context, decision))
+
+    def _started_recording(self) -> SessionRecording:
         if self._recording is None:
             self._recording = self._worker.start_recording(self._open.context)
-        self._recording.note(event.decision_note(self._open.context, decision))
+        return self._recording
 
     def _capture(self, captured: list[tuple[LegName, bytes]]) -> None:
-        recording = self._recording
-        if recording is None:
-            recording = self._recording = self._worker.start_recording(self._open.context)
+        recording = self._started_recording()
         now = (time.monotonic_ns() - self._started) // 1000
         for leg, data in captured:
             recording.capture(leg, data, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import replace
 from typing import Protocol
 
@@ -77,7 +77,7 @@ class Gate:
 
     def ask(self, asker: Asker, request: Request) -> bool:
         """Decide this request; `asker.decided` is called later, never from within. False: it has to be analyzed."""
-        scope = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
+        scope = _scope(asker, request)
         shape = None
         if request.wire:
             ruling: Ruling | None = self._decide(asker, request, Unanalyzed(request.text))
@@ -127,9 +127,8 @@ class Gate:
             analysis = Unanalyzed("an internal error")
             ruling = Ruling(Verdict.DENY, "", analysis.reason, text=cut_at_secret(request.text))
         if isinstance(analysis, Analysis):
-            scope = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
             kept = shape if shape is not None and literal_free(analysis) else request.text
-            self._memory.put(scope, kept, ruling)
+            self._memory.put(_scope(asker, request), kept, ruling)
         self._answer(asker, request, ruling)
 
     def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
@@ -151,6 +150,11 @@ class Gate:
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
+
+
+def _scope(asker: Asker, request: Request) -> Hashable:
+    """Everything but the text that a ruling depends on, under one policy."""
+    return (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
 
 
 def _function_call(request: Request) -> Analysis | None:

@@ -192,6 +192,7 @@ class Worker:
             "decisions": self.gate.decisions,
             "misses": self.gate.misses,
             "unrecorded": self.gate.unrecorded,
+            "lost": self.gate.lost,
             "policy": self.gate.policy.version,
         }
 
