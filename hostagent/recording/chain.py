@@ -21,7 +21,7 @@ GENESIS = "0" * 64
 _TAIL = re.compile(
     rb',"chain":\{"writer":"([a-z][a-z0-9_]*)","seq":([1-9]\d{0,18}),"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}\}'
 )
-_TAIL_MOST = 320  # bytes: the fields above at their longest
+LINK_MOST = 320  # bytes that a link adds to an event: the fields above at their longest
 _HASH_TAIL = len(b',"hash":""}}') + 64
 _TORN = re.compile(rb'\{"torn":\{"bytes":(\d+),"sha256":"([0-9a-f]{64})"\}')
 
@@ -63,7 +63,7 @@ def extend(head: Head, writer: bytes, events: list[bytes]) -> tuple[list[bytes],
 
 def read_link(line: bytes) -> Link | None:
     """The link of a line (without its LF), or None when it has none."""
-    match = _TAIL.search(line, max(0, len(line) - _TAIL_MOST))
+    match = _TAIL.search(line, max(0, len(line) - LINK_MOST))
     if match is None or match.end() != len(line) or line[:1] != b"{":
         return None
     writer, seq, prev, given = match.groups()

@@ -1,21 +1,25 @@
 """Journal: the append-only, hash-chained events of one writer process.
 
 Rules: one append is one write(2); a write that fails or falls short is taken back, so the chain stays whole and later
-appends work again; what a crash left unfinished stays in the file, and the next writer puts a torn record behind it.
+appends work again; `reserve` takes room on the disk in advance, so that a full disk is known before it is written to;
+what a crash left unfinished stays in the file, and the next writer puts a torn record behind it.
 An append is in the page cache when it returns: it outlives the process, and the host's power only as far as the kernel
 has written back.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
 
 from hostagent.errors import HostError
 from hostagent.recording.chain import Head, extend, read_link, torn_event
+from hostagent.recording.allocate import allocate
 from hostagent.recording.directory import JournalFile, journal_files, journal_path
 
+RESERVE_BYTES = 64 << 10  # room taken at a time: a few dozen events, and no more is withheld from other files
 ROTATE_BYTES = 64 << 20  # retention removes whole files: small enough to be a step, large enough to be few
 _BLOCK = 1 << 16  # read from a file's end at a time
 
@@ -36,6 +40,7 @@ class Journal:
         self._unclean = False  # bytes of a failed write may stand at the end
         self._fd = -1
         self._size = 0
+        self._room = 0  # up to here the file has its place on the disk
         self._head = Head()
         self._number = 1
         self._path = journal_path(directory, writer, 1)
@@ -50,6 +55,17 @@ class Journal:
     def head(self) -> Head:
         """The last record."""
         return self._head
+
+    def reserve(self, size: int) -> bool:
+        """Whether the next `size` bytes have room. On a file system that cannot reserve, the write will tell."""
+        if self._unclean and not self._taken_back():
+            return False
+        if self._size + size <= self._room:
+            return True
+        taken = allocate(self._fd, self._size, max(size, RESERVE_BYTES))
+        if taken:
+            self._room = self._size + max(size, RESERVE_BYTES)
+        return taken
 
     def append(self, event: bytes) -> None:
         """Write one event (a JSON object in one line). Raises RecordingError; then nothing was written."""
@@ -78,8 +94,13 @@ class Journal:
 
     def close(self) -> None:
         """Close the file and let another process write the chain."""
-        os.close(self._fd)
+        self._close_file()
         os.close(self._lock)
+
+    def _close_file(self) -> None:
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._fd, self._size)  # gives back the room that was not used
+        os.close(self._fd)
 
     def _resume(self, files: list[JournalFile]) -> None:
         self._number = files[-1].number if files else 1
@@ -107,9 +128,9 @@ class Journal:
         self._path = journal_path(self._directory, self._writer, self._number)
         fd = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
         if self._fd >= 0:
-            os.close(self._fd)
+            self._close_file()
         self._fd = fd
-        self._size = os.fstat(fd).st_size
+        self._size = self._room = os.fstat(fd).st_size
 
     def _rotate(self) -> None:
         self._number += 1
@@ -119,11 +140,19 @@ class Journal:
             self._number -= 1
             raise _failed(self._directory, error) from None
 
+    def _taken_back(self) -> bool:
+        try:
+            self._take_back()
+        except RecordingError:
+            return False
+        return True
+
     def _take_back(self) -> None:
         try:
             os.ftruncate(self._fd, self._size)
         except OSError as error:
             raise _failed(self._path, error) from None
+        self._room = self._size  # truncating gave the rest of it back
         self._unclean = False
 
 

@@ -2,10 +2,11 @@
 
     accepted → attributed → target found → session runs → ended          (any failure: refused, and recorded as such)
 
-The session is sans-IO; here its bytes go to the legs and its commands are carried out, in order. Two rules:
+The session is sans-IO; here its bytes go to the legs and its commands are carried out, in order. Three rules:
 
 1. Nothing is read from the client before the flow is attributed and its opening stands in the journal.
-2. Whatever goes wrong in here ends the flow; there is no way on that skips a step.
+2. While the flow is gated (a decision of it is not written yet) nothing goes upstream: bytes and end are withheld.
+3. Whatever goes wrong in here ends the flow; there is no way on that skips a step.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from hostagent.protocols.base import Leg as LegName
 from hostagent.recording import event
 from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import RecordingError
+from hostagent.runtime.gate import Scope
 from hostagent.runtime.leg import Leg
 from hostagent.runtime.opening import Opened, Refused, open_flow
 from hostagent.runtime.tls import Tls
@@ -58,7 +60,10 @@ class Flow:
         self._deadline = asyncio.get_running_loop().call_later(ESTABLISH_DEADLINE, self._late)
         self._forwarded: dict[str, int] = {}  # decision id → monotonic ns when its request went on
         self._decisions = 0
-        self._soon = 0  # decisions that come within this turn of the loop
+        self.gated = False
+        self.scope: Scope | None = None
+        self._withheld: list[bytes] = []  # for the upstream, while gated
+        self._ends: str | None = None  # why the flow ends as soon as it is not gated
         self._held = False
         self._left = ""  # what the event says of an end that the session finds ordinary
         self._cancel_keys: list[bytes] = []
@@ -85,23 +90,35 @@ class Flow:
         return f"{self.id}.{self._decisions}"
 
     def decided(self, request: base.Request, decision: Decision) -> None:
-        """The gate's answer; its record is written."""
+        """The gate's answer to a request that had to be analyzed; its record is written."""
         if self.ended_because is not None or self._session is None:
             return
-        self._soon = 0
-        if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
-            self._forwarded[decision.id] = time.monotonic_ns()
         try:
-            self._note(decision)
-            self._session.decided(request, decision)
+            self._take(self._session, request, decision)
             self._drain()
         except Exception as error:
             self._failed(error)
+
+    def recorded(self) -> None:
+        """Every decision is written: what was withheld goes on."""
+        if self.ended_because is not None:
+            return
+        if self._withheld:
+            withheld, self._withheld = self._withheld, []
+            self.upstream.write(withheld)
+        if self._ends is not None:
+            self.end(self._ends)
+
+    def unrecorded(self, error: RecordingError) -> None:
+        """A decision could not be written although there was room: what followed from it never leaves."""
+        self._withheld.clear()
+        self._failed(error)
 
     def classify(self) -> None:
         """Find the actor's classes by the policy in force; done again when that changes."""
         if self._opened is not None:
             self._actors = actor_classes(self._worker.gate.policy, self._opened.actor)
+            self.scope = None
 
     def flush_recording(self) -> None:
         """Write what the recording holds back; called twice a second."""
@@ -176,7 +193,7 @@ class Flow:
     def _failed(self, error: Exception) -> None:
         """End this flow, and this flow only, whatever went wrong in it."""
         if isinstance(error, PeerError):
-            self._drain_bytes()
+            self._drain_bytes(self._open.session)
             self.end(f"protocol error: {error}")
         elif isinstance(error, RecordingError):
             self.end(f"not recorded: {error.what}")
@@ -190,23 +207,25 @@ class Flow:
 
     def _drain(self) -> None:
         session = self._open.session
-        self._drain_bytes()
+        self._drain_bytes(session)
         while session.commands and self.ended_because is None:
             commands, session.commands = session.commands, []
             for command in commands:
-                self._carry_out(command)
-            self._drain_bytes()
-        held = session.client_held and not self._soon
+                self._carry_out(session, command)
+            self._drain_bytes(session)
+        held = session.client_held
         if held != self._held:
             self._hold_client(held)
 
-    def _drain_bytes(self) -> None:
-        session = self._open.session
+    def _drain_bytes(self, session: base.Session) -> None:
         if session.captured:
             self._capture(session.captured)
             session.captured.clear()
         if session.to_upstream:
-            self.upstream.write(session.to_upstream)
+            if self.gated:
+                self._withheld += session.to_upstream
+            else:
+                self.upstream.write(session.to_upstream)
             session.to_upstream.clear()
         if session.to_client:
             self.client.write(session.to_client)
@@ -219,8 +238,12 @@ class Flow:
         else:
             self.client.release()
 
-    def _note(self, decision: Decision) -> None:
+    def _take(self, session: base.Session, request: base.Request, decision: Decision) -> None:
+        """Let the session have a decision."""
+        if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
+            self._forwarded[decision.id] = time.monotonic_ns()
         self._started_recording().note(event.decision_note(self._open.context, decision))
+        session.decided(request, decision)
 
     def _started_recording(self) -> SessionRecording:
         if self._recording is None:
@@ -233,13 +256,19 @@ class Flow:
         for leg, data in captured:
             recording.capture(leg, data, now)
 
-    def _carry_out(self, command: base.Command) -> None:
+    def _carry_out(self, session: base.Session, command: base.Command) -> None:
+        if isinstance(command, base.Decide):
+            decision = self._worker.gate.ask(self, command.request)
+            if decision is not None:
+                self._take(session, command.request, decision)
+        elif isinstance(command, base.Finished):
+            started = self._forwarded.pop(command.decision_id, self._started)
+            self._worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
+        else:
+            self._carry_out_rare(command)
+
+    def _carry_out_rare(self, command: base.Command) -> None:
         match command:
-            case base.Decide(request):
-                self._soon += self._worker.gate.ask(self, request)
-            case base.Finished(decision_id):
-                started = self._forwarded.pop(decision_id, self._started)
-                self._worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
             case base.StartTls(LegName.CLIENT):
                 self.client.await_hello(command.early, self._hello)
             case base.StartTls():
@@ -254,7 +283,10 @@ class Flow:
             case base.Cancel(issued):
                 self._spawn(self._find_cancel_key(issued))
             case base.Close(reason):
-                self.end(reason)
+                if self.gated:
+                    self._ends = reason
+                else:
+                    self.end(reason)
 
     # slower steps
 

@@ -1,22 +1,27 @@
 """The gate: every request of a worker passes here, is decided, recorded, and only then answered.
 
-The slow path decides, the fast path remembers: a remembered ruling costs a dictionary lookup, a miss asks the
-analyzer process. Whichever way, the decision is written to the journal before its session hears of it. Decisions of
-one turn of the loop are written together; a batch that cannot be written becomes denials.
+The slow path decides, the fast path remembers: a remembered ruling costs a dictionary lookup and is given at once, a
+miss asks the analyzer process. Whichever way, the decision is in the journal before anything that follows from it leaves
+this process: a flow with a decision of this turn withholds its bytes until `recorded()`. Three rules:
+
+1. What one turn of the loop decides is written with one write, together with the outcomes of earlier requests.
+2. Room is reserved before a decision is given, so a full disk is known in time to deny; the session goes on.
+3. A write that fails all the same ends the flows whose decisions it held: they have gone too far to be denied.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Hashable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from hostagent.policy.decide import decide
 from hostagent.policy.model import Policy
 from hostagent.protocols.base import Finished, Phase, Request
 from hostagent.recording import event
+from hostagent.recording.chain import LINK_MOST
 from hostagent.recording.journal import Journal, RecordingError
 from hostagent.runtime.memory import Memory
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
@@ -29,13 +34,26 @@ from hostagent.values.decision import Decision, Ruling, Verdict
 log = logging.getLogger("hostagent.gate")
 
 MAX_WAITING = 10_000  # outcome events kept while the disk is full; sessions can make no new ones meanwhile
+OUTCOME_DELAY = 0.01  # seconds an outcome waits for a decision to be written with; what a crash can cost of them
+RETRY_DELAY = 0.5  # seconds until outcomes that could not be written are tried again
 ANALYZER_DEADLINE = 5.0  # seconds; a statement that takes longer to analyze is denied
 
 Spawn = Callable[[Coroutine[object, object, None]], object]
 
 
+class Scope(NamedTuple):
+    """Where a ruling is remembered: `number` stands for actors, target, and these two facts of the request."""
+
+    number: int
+    context: tuple[str, ...]
+    schemas: tuple[str, ...] | None
+
+
 class Asker(Protocol):
-    """What the gate needs of a flow."""
+    """What the gate needs of a flow. `gated`: a decision of it is not written yet; set by the gate alone."""
+
+    gated: bool
+    scope: Scope | None  # the last one it was asked in; None when its actors may be others now
 
     @property
     def actors(self) -> frozenset[str]: ...
@@ -45,6 +63,8 @@ class Asker(Protocol):
     def context(self) -> event.FlowContext: ...
     def next_decision_id(self) -> str: ...
     def decided(self, request: Request, decision: Decision) -> None: ...
+    def recorded(self) -> None: ...
+    def unrecorded(self, error: RecordingError) -> None: ...
 
 
 class Gate:
@@ -57,9 +77,13 @@ class Gate:
         self._spawn = spawn
         self._memory = Memory()
         self._loop = asyncio.get_running_loop()
-        self._batch: list[tuple[Asker, Request, Decision, bytes]] = []
-        self._waiting: list[bytes] = []
+        self._events: list[bytes] = []  # to write, in order
+        self._size = 0  # of them, in bytes
+        self._kept: list[bytes] = []  # those of them that are tried again when they cannot be written
+        self._askers: list[Asker] = []  # who has a decision among them
+        self._answers: list[tuple[Asker, Request, Decision]] = []  # decided late, to be told
         self._scheduled = False
+        self._ticking = False
         self.decisions = 0
         self.misses = 0
         self.unrecorded = 0
@@ -75,22 +99,23 @@ class Gate:
         self._policy = policy
         self._memory.clear()
 
-    def ask(self, asker: Asker, request: Request) -> bool:
-        """Decide this request; `asker.decided` is called later, never from within. False: it has to be analyzed."""
-        scope = _scope(asker, request)
-        shape = None
+    def ask(self, asker: Asker, request: Request) -> Decision | None:
+        """Decide this request. None: it has to be analyzed, and `asker.decided` is called later.
+
+        What follows from a decision that is given here may leave once `asker.gated` is False again.
+        """
         if request.wire:
-            ruling: Ruling | None = self._decide(asker, request, Unanalyzed(request.text))
-        else:
-            ruling = self._memory.get(scope, request.text)
+            return self._decided(asker, request, self._decide(asker, request, Unanalyzed(request.text)))
+        scope = self._scope(asker, request)
+        ruling = self._memory.get(scope, request.text)
+        shape = None
         if ruling is None and (shape := template(request.text)) is not None:
             ruling = self._memory.get(scope, shape)
-        if ruling is None:
-            self.misses += 1
-            self._spawn(self._analyze(asker, request, shape))
-            return False
-        self._answer(asker, request, ruling)
-        return True
+        if ruling is not None:
+            return self._decided(asker, request, ruling)
+        self.misses += 1
+        self._spawn(self._analyze(asker, request, shape))
+        return None
 
     def finished(self, asker: Asker, command: Finished, took_us: int) -> None:
         """Record how a forwarded request ended; written with the next batch."""
@@ -98,25 +123,50 @@ class Gate:
 
     def record(self, encoded: bytes) -> None:
         """Record an event that no request waits for; kept and tried again while it cannot be written."""
-        self._waiting.append(encoded)
-        if len(self._waiting) > MAX_WAITING:
-            del self._waiting[0]
+        self._events.append(encoded)
+        self._size += len(encoded) + LINK_MOST
+        self._kept.append(encoded)
+        if len(self._kept) > MAX_WAITING:
+            self._events.remove(self._kept.pop(0))
             self.lost += 1
-        self._schedule()
+        if not self._ticking:
+            self._ticking = True
+            self._loop.call_later(OUTCOME_DELAY, self._tick)
 
     def flush(self) -> None:
-        """Write what is pending and answer who waits. Called once a turn of the loop at most."""
+        """Write what is pending and tell who waits for it. Called once a turn of the loop at most."""
         self._scheduled = False
-        batch, self._batch = self._batch, []
+        events, self._events, self._size = self._events, [], 0
+        askers, self._askers = self._askers, []
+        answers, self._answers = self._answers, []
         try:
-            if pending := self._waiting + [encoded for *_, encoded in batch if encoded]:
-                self._journal.append_many(pending)
-            self._waiting.clear()
-        except RecordingError:
-            self.unrecorded += len(batch)
-            batch = [(asker, request, _unrecorded(decision), encoded) for asker, request, decision, encoded in batch]
-        for asker, request, decision, _ in batch:
+            if events:
+                self._journal.append_many(events)
+            self._kept.clear()
+        except RecordingError as error:
+            self._not_written(askers, error)
+        else:
+            for asker in askers:
+                asker.gated = False
+                asker.recorded()
+        for asker, request, decision in answers:
             asker.decided(request, decision)
+
+    def _tick(self) -> None:
+        self._ticking = False
+        if self._events and not self._scheduled:
+            self.flush()
+            if self._events:  # they could not be written
+                self._ticking = True
+                self._loop.call_later(RETRY_DELAY, self._tick)
+
+    def _not_written(self, askers: list[Asker], error: RecordingError) -> None:
+        self._events = self._kept.copy()
+        self._size = sum(map(len, self._events)) + LINK_MOST * len(self._events)
+        self.unrecorded += len(askers)
+        for asker in askers:
+            asker.gated = False
+            asker.unrecorded(error)
 
     async def _analyze(self, asker: Asker, request: Request, shape: str | None) -> None:
         analysis = _function_call(request) or await analyze(self._analyzer, request.text, ANALYZER_DEADLINE)
@@ -128,8 +178,9 @@ class Gate:
             ruling = Ruling(Verdict.DENY, "", analysis.reason, text=cut_at_secret(request.text))
         if isinstance(analysis, Analysis):
             kept = shape if shape is not None and literal_free(analysis) else request.text
-            self._memory.put(_scope(asker, request), kept, ruling)
-        self._answer(asker, request, ruling)
+            self._memory.put(self._scope(asker, request), kept, ruling)
+        self._answers.append((asker, request, self._decided(asker, request, ruling)))
+        self._schedule()
 
     def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
         ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
@@ -137,24 +188,40 @@ class Gate:
             ruling = replace(ruling, text=cut_at_secret(request.text))
         return ruling
 
-    def _answer(self, asker: Asker, request: Request, ruling: Ruling) -> None:
+    def _decided(self, asker: Asker, request: Request, ruling: Ruling) -> Decision:
+        """The decision that this ruling makes, its event in the batch; a denial where there is no room for that."""
         decision = Decision(asker.next_decision_id(), ruling)
-        encoded = b""
-        if request.phase is Phase.EXECUTE or not ruling.verdict.forwards:
-            self.decisions += 1
-            encoded = event.decided(asker.context, request.text, decision)
-        self._batch.append((asker, request, decision, encoded))
+        if request.phase is Phase.PREPARE and ruling.verdict.forwards:
+            return decision
+        encoded = event.decided(asker.context, request.text, decision)
+        if not self._journal.reserve(self._size + len(encoded) + LINK_MOST):
+            self.unrecorded += 1
+            return _unrecorded(decision)
+        self.decisions += 1
+        self._events.append(encoded)
+        self._size += len(encoded) + LINK_MOST
+        if not asker.gated:
+            asker.gated = True
+            self._askers.append(asker)
         self._schedule()
+        return decision
 
     def _schedule(self) -> None:
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
 
-
-def _scope(asker: Asker, request: Request) -> Hashable:
-    """Everything but the text that a ruling depends on, under one policy."""
-    return (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
+    def _scope(self, asker: Asker, request: Request) -> int:
+        """The number of everything but the text that a ruling depends on, under one policy."""
+        scope = asker.scope
+        if scope is not None and scope.schemas is request.schemas and scope.context is request.context:
+            if request.function_oid is None:
+                return scope.number
+        key = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
+        number = self._memory.scope(key)
+        if request.function_oid is None:
+            asker.scope = Scope(number, request.context, request.schemas)
+        return number
 
 
 def _function_call(request: Request) -> Analysis | None:

@@ -1,7 +1,8 @@
 """Memory: rulings remembered, so that a repeated statement costs a dictionary lookup.
 
 A ruling is kept under everything that it depends on: actor classes, target, the settings that change the text's
-meaning, where unqualified names resolve, and the text. A new policy starts with an empty memory.
+meaning, where unqualified names resolve, and the text. All but the text make a scope, which has a number; numbers are
+never used twice. A new policy starts with an empty memory.
 """
 
 from __future__ import annotations
@@ -20,13 +21,25 @@ class Memory:
     """A bounded, least-recently-used dictionary of rulings."""
 
     def __init__(self) -> None:
-        self._rulings: OrderedDict[tuple[Hashable, str], Ruling] = OrderedDict()
+        self._rulings: OrderedDict[tuple[int, str], Ruling] = OrderedDict()
         self._characters = 0
+        self._scopes: dict[Hashable, int] = {}
+        self._last_scope = 0
 
     def __len__(self) -> int:
         return len(self._rulings)
 
-    def get(self, scope: Hashable, text: str) -> Ruling | None:
+    def scope(self, key: Hashable) -> int:
+        """The number of the scope that `key` describes."""
+        number = self._scopes.get(key)
+        if number is None:
+            if len(self._scopes) >= MAX_ENTRIES:
+                self.clear()
+            self._last_scope += 1
+            number = self._scopes[key] = self._last_scope
+        return number
+
+    def get(self, scope: int, text: str) -> Ruling | None:
         """The ruling kept for this text in this scope, or None."""
         key = (scope, text)
         ruling = self._rulings.get(key)
@@ -34,7 +47,7 @@ class Memory:
             self._rulings.move_to_end(key)
         return ruling
 
-    def put(self, scope: Hashable, text: str, ruling: Ruling) -> None:
+    def put(self, scope: int, text: str, ruling: Ruling) -> None:
         """Keep a ruling; the least recently used ones make room."""
         key = (scope, text)
         if len(text) > MAX_TEXT or key in self._rulings:
@@ -49,3 +62,4 @@ class Memory:
         """Forget everything."""
         self._rulings.clear()
         self._characters = 0
+        self._scopes.clear()

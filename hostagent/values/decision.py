@@ -32,6 +32,10 @@ class Ruling:
     `enforce` would have given when `verdict` is OBSERVE. `text` is the statement as it may be recorded, with
     passwords taken out, or None when the statement itself may. `kinds` name the statement kinds, for events.
     `settings` are the names that SET, RESET or set_config touch, lower case; `*` where that cannot be known.
+
+    `rewritten` is the statement that is sent in the place of the client's, None for the client's own. `masked` are the
+    columns that it masks, for events; where they are, the session checks what comes back. With the verdict APPROVE,
+    `approval` names the terms on which humans are asked.
     """
 
     verdict: Verdict
@@ -42,6 +46,9 @@ class Ruling:
     text: str | None = None
     would: Verdict | None = None
     settings: tuple[str, ...] = ()
+    rewritten: str | None = None
+    masked: tuple[str, ...] = ()
+    approval: str = ""
 
 
 class Decision(NamedTuple):

@@ -36,8 +36,13 @@ class Journal:
         self.lines: list[bytes] = []
         self.full = False
 
+        self.broken = False
+
+    def reserve(self, size: int) -> bool:
+        return not self.full
+
     def append_many(self, events: list[bytes]) -> None:
-        if self.full:
+        if self.full or self.broken:
             raise RecordingError("no space left")
         self.lines += events
 
@@ -53,8 +58,12 @@ class Asker:
         self.target_name = "orders"
         key = FlowKey(Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.5", 5432))
         self.context = FlowContext(FlowId("f"), key, None, None)
+        self.gated = False
+        self.scope = None
+        self.given: Decision | None = None  # at once, and not recorded yet
         self.heard: list[Decision] = []
         self.recorded_by_then: list[int] = []
+        self.failures: list[RecordingError] = []
         self._journal = journal
 
     def next_decision_id(self) -> str:
@@ -63,6 +72,15 @@ class Asker:
     def decided(self, request: Request, decision: Decision) -> None:
         self.heard.append(decision)
         self.recorded_by_then.append(len(self._journal.lines))
+
+    def recorded(self) -> None:
+        if self.given is not None:
+            decision, self.given = self.given, None
+            self.decided(Request(1, Phase.EXECUTE, ""), decision)
+
+    def unrecorded(self, error: RecordingError) -> None:
+        self.given = None
+        self.failures.append(error)
 
 
 class Stage:
@@ -81,7 +99,9 @@ class Stage:
 
     async def ask(self, text: str, phase: Phase = Phase.EXECUTE, **more: object) -> Decision:
         before = len(self.asker.heard)
-        self.gate.ask(self.asker, Request(1, phase, text, **more))  # type: ignore[arg-type]
+        self.asker.given = self.gate.ask(self.asker, Request(1, phase, text, **more))  # type: ignore[arg-type]
+        if self.asker.given is not None and not self.asker.gated:
+            self.asker.recorded()
         async with asyncio.timeout(5):
             while len(self.asker.heard) == before:
                 await asyncio.sleep(0)
@@ -153,6 +173,34 @@ def test_what_cannot_be_recorded_is_denied_until_it_can(play: Play) -> None:
         assert stage.gate.unrecorded == 1
         stage.journal.full = False
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+
+    play(scenario)
+
+
+def test_what_was_given_never_leaves_when_its_write_fails_after_all(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        await stage.ask("SELECT 1")
+        stage.journal.broken = True
+        stage.asker.given = stage.gate.ask(stage.asker, Request(2, Phase.EXECUTE, "SELECT 1"))
+        assert stage.asker.given is not None and stage.asker.gated
+        await asyncio.sleep(0)
+        assert (len(stage.asker.heard), len(stage.asker.failures), stage.gate.unrecorded) == (1, 1, 1)
+        stage.journal.broken = False
+        assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+        assert stage.journal.codes() == ["decided", "decided"]
+
+    play(scenario)
+
+
+def test_an_outcome_is_written_soon_without_another_decision(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        decision = await stage.ask("SELECT 1")
+        stage.gate.finished(stage.asker, Finished(decision.id, Outcome(1, 10)), 5)
+        assert stage.journal.codes() == ["decided"]
+        async with asyncio.timeout(5):
+            while len(stage.journal.lines) < 2:
+                await asyncio.sleep(0.001)
+        assert stage.journal.codes() == ["decided", "finished"]
 
     play(scenario)
 

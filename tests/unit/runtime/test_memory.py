@@ -13,36 +13,39 @@ ALLOW = Ruling(Verdict.ALLOW, "r", "")
 
 def test_a_ruling_is_found_in_its_scope_only() -> None:
     kept = Memory()
-    kept.put(("agents", "orders"), "select 1", ALLOW)
-    assert kept.get(("agents", "orders"), "select 1") is ALLOW
-    assert kept.get(("others", "orders"), "select 1") is None
-    assert kept.get(("agents", "orders"), "select 2") is None
+    agents, others = kept.scope(("agents", "orders")), kept.scope(("others", "orders"))
+    kept.put(agents, "select 1", ALLOW)
+    assert kept.get(kept.scope(("agents", "orders")), "select 1") is ALLOW
+    assert kept.get(others, "select 1") is None
+    assert kept.get(agents, "select 2") is None
 
 
 def test_clear_forgets() -> None:
     kept = Memory()
-    kept.put("s", "select 1", ALLOW)
+    kept.put(1, "select 1", ALLOW)
+    before = kept.scope("s")
     kept.clear()
-    assert kept.get("s", "select 1") is None
+    assert kept.get(1, "select 1") is None
     assert len(kept) == 0
+    assert kept.scope("s") != before
 
 
 def test_the_least_recently_used_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MAX_ENTRIES", 2)
     kept = Memory()
-    kept.put("s", "a", ALLOW)
-    kept.put("s", "b", ALLOW)
-    kept.get("s", "a")
-    kept.put("s", "c", ALLOW)
-    assert [kept.get("s", text) is ALLOW for text in "abc"] == [True, False, True]
+    kept.put(1, "a", ALLOW)
+    kept.put(1, "b", ALLOW)
+    kept.get(1, "a")
+    kept.put(1, "c", ALLOW)
+    assert [kept.get(1, text) is ALLOW for text in "abc"] == [True, False, True]
 
 
 def test_texts_are_bounded_together_and_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "MAX_CHARACTERS", 10)
     kept = Memory()
-    kept.put("s", "x" * 6, ALLOW)
-    kept.put("s", "y" * 6, ALLOW)
-    assert kept.get("s", "x" * 6) is None
-    assert kept.get("s", "y" * 6) is ALLOW
-    kept.put("s", "z" * (memory.MAX_TEXT + 1), ALLOW)
+    kept.put(1, "x" * 6, ALLOW)
+    kept.put(1, "y" * 6, ALLOW)
+    assert kept.get(1, "x" * 6) is None
+    assert kept.get(1, "y" * 6) is ALLOW
+    kept.put(1, "z" * (memory.MAX_TEXT + 1), ALLOW)
     assert len(kept) == 1
