@@ -16,9 +16,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final
 
-from hostagent.values.decision import Decision, Outcome
+from hostagent.values.decision import Decision, Outcome, Value
 
 
 class Leg(StrEnum):
@@ -35,7 +35,7 @@ class Phase(StrEnum):
     EXECUTE = "execute"
 
 
-class Request(NamedTuple):
+class Request(Value):
     """One statement (or command, or call), as the client wrote it. `number` counts from 1 within the session.
 
     `context` names the session settings that change what the text means (`key=value`, sorted), so that a
@@ -45,13 +45,29 @@ class Request(NamedTuple):
     read (`text` then says why): it is asked so that the denial has an id and an event, and denied whatever the ruling.
     """
 
-    number: int
-    phase: Phase
-    text: str
-    context: tuple[str, ...] = ()
-    schemas: tuple[str, ...] | None = None
-    wire: str = ""
-    function_oid: int | None = None
+    __slots__ = ("context", "function_oid", "number", "phase", "schemas", "text", "wire")
+
+    def __init__(
+        self,
+        number: int,
+        phase: Phase,
+        text: str,
+        context: tuple[str, ...] = (),
+        schemas: tuple[str, ...] | None = None,
+        wire: str = "",
+        function_oid: int | None = None,
+    ) -> None:
+        self.number: Final = number
+        self.phase: Final = phase
+        self.text: Final = text
+        self.context: Final = context
+        self.schemas: Final = schemas
+        self.wire: Final = wire
+        self.function_oid: Final = function_oid
+
+    def parts(self) -> tuple[object, ...]:
+        """All of it, in the order of `__init__`."""
+        return self.number, self.phase, self.text, self.context, self.schemas, self.wire, self.function_oid
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +98,31 @@ class Connect:
     """Open the upstream leg to the flow's destination. Answered by `connected` or `upstream_lost`."""
 
 
-class Decide(NamedTuple):
+class Decide(Value):
     """Answered by `decided`, at once when the ruling is remembered. Until then the client leg is not read."""
 
-    request: Request
+    __slots__ = ("request",)
+
+    def __init__(self, request: Request) -> None:
+        self.request: Final = request
+
+    def parts(self) -> tuple[object, ...]:
+        """The request."""
+        return (self.request,)
 
 
-class Finished(NamedTuple):
+class Finished(Value):
     """A forwarded request ended; written beside its decision."""
 
-    decision_id: str
-    outcome: Outcome
+    __slots__ = ("decision_id", "outcome")
+
+    def __init__(self, decision_id: str, outcome: Outcome) -> None:
+        self.decision_id: Final = decision_id
+        self.outcome: Final = outcome
+
+    def parts(self) -> tuple[object, ...]:
+        """The decision's id and the outcome."""
+        return self.decision_id, self.outcome
 
 
 @dataclass(frozen=True, slots=True)

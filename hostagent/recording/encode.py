@@ -17,6 +17,7 @@ from hostagent.values.flow import Endpoint
 OCSF_VERSION = "1.5.0"
 MAX_TEXT = 64 << 10  # characters of a statement in an event; beyond it the session recording has the rest
 _encoder = json.JSONEncoder(separators=(",", ":"))
+_encode_text = json.encoder.encode_basestring_ascii
 _CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
 
 Json = dict[str, Any]
@@ -24,6 +25,8 @@ Json = dict[str, Any]
 
 def encoded(value: object) -> bytes:
     """A JSON value."""
+    if isinstance(value, str):
+        return _encode_text(value).encode()
     return _encoder.encode(value).encode()
 
 

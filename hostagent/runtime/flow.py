@@ -240,7 +240,7 @@ class Flow:
 
     def _take(self, session: base.Session, request: base.Request, decision: Decision) -> None:
         """Let the session have a decision."""
-        if request.phase is base.Phase.EXECUTE and decision.ruling.verdict.forwards:
+        if request.phase is base.Phase.EXECUTE and decision.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
         self._started_recording().note(event.decision_note(self._open.context, decision))
         session.decided(request, decision)
@@ -341,7 +341,7 @@ class Flow:
             self._guarded(lambda: opened.session.upstream_lost(opened.refusal))
             return
         try:
-            await connect(opened.destination, lambda: self.upstream)
+            await connect(opened.destination, lambda: self.upstream.protocol)
         except OSError as error:
             reason = f"the upstream {opened.destination} cannot be reached: {error.strerror or 'no answer'}"
             self._guarded(lambda: opened.session.upstream_lost(reason))

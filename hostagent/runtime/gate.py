@@ -36,6 +36,8 @@ log = logging.getLogger("hostagent.gate")
 MAX_WAITING = 10_000  # outcome events kept while the disk is full; sessions can make no new ones meanwhile
 OUTCOME_DELAY = 0.01  # seconds an outcome waits for a decision to be written with; what a crash can cost of them
 RETRY_DELAY = 0.5  # seconds until outcomes that could not be written are tried again
+MAX_SHAPES = 1024  # templates kept by exact text …
+MAX_SHAPED = 4096  # … of so many characters at most
 ANALYZER_DEADLINE = 5.0  # seconds; a statement that takes longer to analyze is denied
 
 Spawn = Callable[[Coroutine[object, object, None]], object]
@@ -76,6 +78,7 @@ class Gate:
         self._analyzer = analyzer
         self._spawn = spawn
         self._memory = Memory()
+        self._shapes: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
         self._events: list[bytes] = []  # to write, in order
         self._size = 0  # of them, in bytes
@@ -109,13 +112,24 @@ class Gate:
         scope = self._scope(asker, request)
         ruling = self._memory.get(scope, request.text)
         shape = None
-        if ruling is None and (shape := template(request.text)) is not None:
-            ruling = self._memory.get(scope, shape)
+        if ruling is None:
+            shape = self._shapes.get(request.text) or self._shape(request.text)
+            if shape is not None:
+                ruling = self._memory.get(scope, shape)
         if ruling is not None:
             return self._decided(asker, request, ruling)
         self.misses += 1
         self._spawn(self._analyze(asker, request, shape))
         return None
+
+    def _shape(self, text: str) -> str | None:
+        """The text's template; kept for texts that come again, as those of prepared statements do."""
+        shape = template(text)
+        if shape is not None and len(text) <= MAX_SHAPED:
+            if len(self._shapes) >= MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[text] = shape
+        return shape
 
     def finished(self, asker: Asker, command: Finished, took_us: int) -> None:
         """Record how a forwarded request ended; written with the next batch."""

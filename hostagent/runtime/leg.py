@@ -34,8 +34,8 @@ class Owner(Protocol):
     def congested(self, leg: Leg, stuck: bool) -> None: ...
 
 
-class Leg(asyncio.BufferedProtocol):
-    """One connection of a flow. `name` says which; `owner` hears what happens."""
+class Leg:
+    """One connection of a flow: an asyncio.BufferedProtocol by its shape. `name` says which; `owner` hears what happens."""
 
     def __init__(self, name: LegName, owner: Owner) -> None:
         self.name = name
@@ -49,6 +49,11 @@ class Leg(asyncio.BufferedProtocol):
         self._holds = 0  # how many reasons there are not to read
         self._kept = b""  # came all the same: uvloop begins to read after connection_made, whatever that asked for
         self.closed = False
+
+    @property
+    def protocol(self) -> asyncio.BufferedProtocol:
+        """Itself, for the loop."""
+        return cast(asyncio.BufferedProtocol, self)
 
     # what the flow asks
 

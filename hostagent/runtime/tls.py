@@ -7,8 +7,9 @@ in the middle of a stream, as PostgreSQL's SSLRequest needs.
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
-READ_SIZE = 64 << 10  # plaintext taken at once; a TLS record holds at most 16 KiB
+READ_SIZE = 16 << 10  # plaintext taken at once: what a TLS record holds at most (RFC 8446 section 5.1)
 
 
 class Tls:
@@ -18,6 +19,9 @@ class Tls:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_side=server_side, server_hostname=server_name)
+        inner: Any = getattr(self._tls, "_sslobj", self._tls)  # its methods without a Python frame around each
+        self._read, self._write, self._pending = inner.read, inner.write, inner.pending
+        self._fill, self._drain = self._in.write, self._out.read
         self.established = False
         self.closed = False  # the peer said close_notify
 
@@ -32,31 +36,41 @@ class Tls:
 
     def feed(self, data: bytes | memoryview) -> None:
         """Ciphertext from the peer."""
-        self._in.write(data)
+        self._fill(data)
 
     def read(self) -> bytes:
         """All plaintext that can be read now. Raises ssl.SSLError."""
-        pieces = []
-        while self._in.pending or self._tls.pending():
-            try:
-                piece = self._tls.read(READ_SIZE)
-            except ssl.SSLWantReadError:
-                break
-            except ssl.SSLZeroReturnError:
-                piece = b""
+        first = self._record()
+        if not self._in.pending and not self._pending():
+            return first
+        pieces = [first]
+        while (self._in.pending or self._pending()) and not self.closed:
+            piece = self._record()
             if not piece:
-                self.closed = True
                 break
             pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)
+
+    def _record(self) -> bytes:
+        """The plaintext of at most one record; empty when none is whole, or when the peer has closed."""
+        try:
+            piece: bytes = self._read(READ_SIZE)
+        except ssl.SSLWantReadError:
+            return b""
+        except ssl.SSLZeroReturnError:
+            piece = b""
+        if not piece:
+            self.closed = True
+        return piece
 
     def write(self, data: bytes) -> None:
         """Plaintext for the peer; encrypted into `outgoing()`."""
-        self._tls.write(data)
+        self._write(data)
 
     def outgoing(self) -> bytes:
         """Ciphertext for the peer, taken out."""
-        return self._out.read() if self._out.pending else b""
+        ciphertext: bytes = self._drain()
+        return ciphertext
 
     def close(self) -> None:
         """Say close_notify; the peer's answer is not waited for."""

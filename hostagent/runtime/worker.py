@@ -96,7 +96,7 @@ class Worker:
         self._accepted += 1
         flow = Flow(self, FlowId(f"{self._prefix}-{self._accepted:x}"))
         self._flows.add(flow)
-        return flow.client
+        return flow.client.protocol
 
     # what flows ask for
 

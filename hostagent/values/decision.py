@@ -1,13 +1,33 @@
 """Request and decision: what a session asks, and what policy answers.
 
-What is made for every statement is a NamedTuple: a third of the cost of a frozen dataclass, and as immutable.
+What is made for every statement is a `Value` with its own `__init__`: compiled, that is a native object, a tenth of the
+cost of a dataclass or a named tuple.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final
+
+
+class Value:
+    """Equal to another of its kind with equal `parts`, and shown by them. Its attributes are never set again."""
+
+    __slots__ = ()
+
+    def parts(self) -> tuple[object, ...]:
+        """What it consists of, as its `__init__` takes it."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Value) and self.parts() == other.parts()
+
+    def __hash__(self) -> int:
+        return hash(self.parts())
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self.parts()!r}"
 
 
 class Verdict(StrEnum):
@@ -51,16 +71,34 @@ class Ruling:
     approval: str = ""
 
 
-class Decision(NamedTuple):
-    """A ruling on one request; `id` is unique on this host, the client sees it and an operator can look it up."""
+class Decision(Value):
+    """A ruling on one request; `id` is unique on this host, the client sees it and an operator can look it up.
 
-    id: str
-    ruling: Ruling
+    `forwards`: whether the request goes on to the upstream without a human.
+    """
+
+    __slots__ = ("forwards", "id", "ruling")
+
+    def __init__(self, id: str, ruling: Ruling) -> None:
+        self.id: Final = id
+        self.ruling: Final = ruling
+        self.forwards: Final = ruling.verdict.forwards
+
+    def parts(self) -> tuple[object, ...]:
+        """Its id and ruling."""
+        return self.id, self.ruling
 
 
-class Outcome(NamedTuple):
+class Outcome(Value):
     """How a forwarded request ended. `error` is the server's SQLSTATE or empty."""
 
-    rows: int
-    bytes: int
-    error: str = ""
+    __slots__ = ("bytes", "error", "rows")
+
+    def __init__(self, rows: int, bytes: int, error: str = "") -> None:
+        self.rows: Final = rows
+        self.bytes: Final = bytes
+        self.error: Final = error
+
+    def parts(self) -> tuple[object, ...]:
+        """Rows, bytes and error."""
+        return self.rows, self.bytes, self.error

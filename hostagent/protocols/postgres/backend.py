@@ -15,13 +15,11 @@ from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.conversation import Conversation
 from hostagent.protocols.postgres.denial import SYNTAX_ERROR
 from hostagent.protocols.postgres.inbox import Inbox
-from hostagent.protocols.postgres.messages import COPY_DATA, DATA_ROW, HEADER, HEADER_SIZE, MAX_LENGTH
+from hostagent.protocols.postgres.messages import COPY_DATA, DATA_ROW, HEADER_SIZE, MAX_LENGTH, length_at
 from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected
 
-Handler = Callable[[bytes], "bytes | None"]  # body → replacement, or None to pass the message on
-
 _RUNS = frozenset({Awaited.QUERY, Awaited.EXECUTE})
-_STREAMED: dict[int, frozenset[Awaited]] = {
+_STREAMED: dict[int, frozenset[int]] = {
     messages.ROW_DESCRIPTION: frozenset({Awaited.QUERY, Awaited.DESCRIBE}),
     messages.PARAMETER_DESCRIPTION: frozenset({Awaited.DESCRIBE}),
     messages.CALL_RESULT: frozenset({Awaited.CALL}),
@@ -39,6 +37,7 @@ _ANSWERS = frozenset({  # those that end their item, when it is not one that end
     messages.ROW_DESCRIPTION, messages.NO_DATA, messages.PARSE_COMPLETE, messages.BIND_COMPLETE,
     messages.CLOSE_COMPLETE, messages.EMPTY_QUERY, messages.PORTAL_SUSPENDED,
 })  # fmt: skip
+_WHOLE = frozenset({messages.COMMAND_COMPLETE, messages.READY, messages.ERROR, messages.PARAMETER_STATUS})
 _ANYTIME = frozenset({messages.NOTICE, messages.NOTIFICATION})
 
 
@@ -52,12 +51,6 @@ class Backend:
         self._start = 0  # of what passes and was not put out yet
         self._left = 0  # bytes of a message whose header was read and which streams through
         self._counted = False  # a row was counted since the last CommandComplete
-        self._whole: dict[int, Handler] = {
-            messages.COMMAND_COMPLETE: self._command_complete,
-            messages.READY: self._ready,
-            messages.ERROR: self._error,
-            messages.PARAMETER_STATUS: self._parameter_status,
-        }
 
     def feed(self, chunk: bytes) -> None:
         """Take a chunk: pass on what may pass. Raises PeerError, or `Refused` when the session must end."""
@@ -82,15 +75,14 @@ class Backend:
         """Go through the messages in `data[pos:end]`; leaves `inbox.pos` behind the last one that was read."""
         inbox = self._inbox
         while end - pos >= HEADER_SIZE:
-            kind, length = HEADER.unpack_from(data, pos)
+            kind, length = data[pos], length_at(data, pos)
             if kind in (DATA_ROW, COPY_DATA):
                 inbox.pos = pos = self._rows(data, pos, end)
                 continue
             if not 4 <= length <= MAX_LENGTH:
                 raise PeerError("a message of impossible length from the server")
             after = pos + 1 + length
-            handler = self._whole.get(kind)
-            if handler is None:
+            if kind not in _WHOLE:
                 self._streamed(kind)
                 if after > end:
                     self._left, after = after - end, end
@@ -100,7 +92,7 @@ class Backend:
                 inbox.need = after - pos
                 return
             else:
-                replacement = handler(data[pos + HEADER_SIZE : after])
+                replacement = self._take_whole(kind, data[pos + HEADER_SIZE : after])
                 if replacement is not None:
                     self._pass(data, pos)
                     self._put(replacement)
@@ -109,14 +101,13 @@ class Backend:
 
     def _rows(self, data: bytes, pos: int, end: int) -> int:
         """Count the DataRow or CopyData messages from `pos` on; gives the position after the last that is there."""
-        head = self._queue.head()
+        head = self._queue.head
         if head is None or head.run is None or head.awaited not in _RUNS:
             raise PeerError("a row from the server that nothing asked for")
-        unpack = HEADER.unpack_from
         rows = total = 0
         last = end - HEADER_SIZE
         while pos <= last:
-            kind, length = unpack(data, pos)
+            kind, length = data[pos], length_at(data, pos)
             if kind == DATA_ROW:
                 rows += 1
             elif kind != COPY_DATA:
@@ -132,12 +123,24 @@ class Backend:
         self._counted = self._counted or rows > 0
         return pos
 
+    def _take_whole(self, kind: int, body: bytes) -> bytes | None:
+        """A message that is looked at: what replaces it, or None to pass it on."""
+        if kind == messages.COMMAND_COMPLETE:
+            self._command_complete(body)
+        elif kind == messages.READY:
+            self._ready(body)
+        elif kind == messages.ERROR:
+            return self._error(body)
+        else:
+            self._conversation.settings.status(*messages.parameter_status(body))
+        return None
+
     def _streamed(self, kind: int) -> None:
         """A message whose body is not looked at: is it expected, and what does it end?"""
         if kind in _ANYTIME:
             return
         expected = _STREAMED.get(kind)
-        head = self._queue.head()
+        head = self._queue.head
         if expected is None or head is None or head.awaited not in expected:
             raise PeerError(f"an unexpected message {chr(kind)!r} from the server")
         if kind == messages.COPY_IN:
@@ -153,12 +156,12 @@ class Backend:
     def _done(self, head: Expected) -> None:
         """The head has its answer."""
         self._counted = False
-        self._queue.items.popleft()
-        if head.run is not None and head.awaited is not Awaited.BIND:
+        self._queue.pop()
+        if head.run is not None and head.awaited != Awaited.BIND:
             self._conversation.finish(head.run)
 
-    def _command_complete(self, body: bytes) -> bytes | None:
-        head = self._queue.head()
+    def _command_complete(self, body: bytes) -> None:
+        head = self._queue.head
         if head is None or head.run is None or head.awaited not in _RUNS:
             raise PeerError("an unexpected CommandComplete from the server")
         if self._counted:
@@ -167,29 +170,27 @@ class Backend:
             head.run.rows += messages.affected_rows(body[:-1])
         self._conversation.copy_run = None
         self._queue.swallowed = 0
-        if head.awaited is Awaited.EXECUTE:
+        if head.awaited == Awaited.EXECUTE:
             self._done(head)
-        return None
 
-    def _ready(self, body: bytes) -> bytes | None:
+    def _ready(self, body: bytes) -> None:
         if len(body) != 1 or body not in (b"I", b"T", b"E"):
             raise PeerError("a malformed ReadyForQuery from the server")
         conversation = self._conversation
-        head = self._queue.head()
+        head = self._queue.head
         if head is None and self._queue.swallowed:
             self._queue.swallowed -= 1
-            return None
+            return
         if head is None or head.awaited not in ENDS_WITH_READY:
             raise PeerError("a ReadyForQuery from the server that nothing asked for")
-        self._queue.items.popleft()
+        self._queue.pop()
         conversation.copy_run = None
         if head.run is not None:
             conversation.finish(head.run)
-        if not self._queue.items:
+        if self._queue.head is None:
             conversation.reading_changes = False
             if body == b"I" and len(conversation.portals):
                 conversation.portals.clear()
-        return None
 
     def _error(self, body: bytes) -> bytes | None:
         fields = messages.error_fields(body)
@@ -197,7 +198,7 @@ class Backend:
         conversation = self._conversation
         conversation.copy_run = None
         self._counted = False
-        head = self._queue.head()
+        head = self._queue.head
         if head is None:
             return None
         if head.awaited in ENDS_WITH_READY:
@@ -212,10 +213,6 @@ class Backend:
                     conversation.finish(item.run)
         if head.denial is not None and code == SYNTAX_ERROR:
             return head.denial.response()
-        return None
-
-    def _parameter_status(self, body: bytes) -> bytes | None:
-        self._conversation.settings.status(*messages.parameter_status(body))
         return None
 
     def _pass(self, data: bytes, stop: int) -> None:

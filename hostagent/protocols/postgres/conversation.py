@@ -77,8 +77,7 @@ class Conversation:
     def abandon(self) -> None:
         """The session ends: report what is still outstanding as cut off, and take nothing more."""
         self.closed = True
-        for item in self.queue.items:
+        for item in self.queue.clear():
             if item.run is not None and not item.run.told:
                 item.run.error = item.run.error or CONNECTION_FAILURE
                 self.finish(item.run)
-        self.queue.items.clear()

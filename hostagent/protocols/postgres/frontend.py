@@ -43,7 +43,6 @@ from hostagent.protocols.postgres.messages import (
     EXECUTE,
     FLUSH,
     FUNCTION_CALL,
-    HEADER,
     HEADER_SIZE,
     PARSE,
     QUERY,
@@ -104,7 +103,7 @@ class Frontend:
             return True
         if len(inbox.data) - inbox.pos < HEADER_SIZE and not self._wait(HEADER_SIZE):
             return False
-        kind, length = HEADER.unpack_from(inbox.data, inbox.pos)
+        kind, length = inbox.data[inbox.pos], messages.length_at(inbox.data, inbox.pos)
         if not 4 <= length <= messages.MAX_LENGTH or kind not in _KNOWN:
             raise PeerError("an unknown message or one of impossible length from the client")
         self._waits = False
@@ -123,7 +122,7 @@ class Frontend:
             self._deny(asked, unreadable(request.text, decision))
         else:
             self._capture(asked, decision.ruling.text)
-            if decision.ruling.verdict.forwards:
+            if decision.forwards:
                 self._forward(asked, decision)
             else:
                 self._deny(asked, by_policy(decision))
@@ -154,7 +153,7 @@ class Frontend:
             self._small(kind, total)
 
     def _read_too_early(self, kind: int, total: int) -> None:
-        if self._queue.items and self._queue.items[-1].awaited in ENDS_WITH_READY:
+        if (last := self._queue.last) is not None and last.awaited in ENDS_WITH_READY:
             self.stalled = True
         else:
             self._deny(unasked(kind, total), TOO_EARLY)
@@ -243,7 +242,7 @@ class Frontend:
                 raise PeerError("a Sync or Flush message with contents")
             if kind == SYNC:
                 self._conversation.skipping = False
-                self._queue.items.append(Expected(Awaited.SYNC))
+                self._queue.append(Expected(Awaited.SYNC))
         elif kind == TERMINATE:
             self._terminate()
             return
@@ -259,7 +258,7 @@ class Frontend:
             self._deny(unasked(kind, total, name), NAME_TOO_LONG)
             return False
         if kind == DESCRIBE:
-            self._queue.items.append(Expected(Awaited.DESCRIBE))
+            self._queue.append(Expected(Awaited.DESCRIBE))
         elif kind == EXECUTE:
             run = conversation.portals.get(name)
             if run is None:
@@ -267,13 +266,13 @@ class Frontend:
                 self._deny(unasked(kind, total, name), Denial("34000", f'portal "{shown}" does not exist'))
                 return False
             conversation.reading_changes = conversation.reading_changes or run.lexical
-            self._queue.items.append(Expected(Awaited.EXECUTE, run))
+            self._queue.append(Expected(Awaited.EXECUTE, run))
         elif what == 0x53:
             undo = Undo(conversation.statements, name, conversation.statements.put(name, None))
-            self._queue.items.append(Expected(Awaited.CLOSE, undo=undo))
+            self._queue.append(Expected(Awaited.CLOSE, undo=undo))
         else:
             gone = Undo(conversation.portals, name, conversation.portals.put(name, None))
-            self._queue.items.append(Expected(Awaited.CLOSE, undo=gone))
+            self._queue.append(Expected(Awaited.CLOSE, undo=gone))
         return True
 
     def _terminate(self) -> None:
@@ -320,18 +319,18 @@ class Frontend:
             else:
                 conversation.reading_changes = conversation.reading_changes or run.lexical
                 item = Expected(Awaited.QUERY if asked.kind == QUERY else Awaited.CALL, run)
-        self._queue.items.append(item)
+        self._queue.append(item)
         self._begin(asked.total, drop=False, captured=asked.kind in (QUERY, PARSE))
 
     def _deny(self, asked: Asked, denial: Denial) -> None:
         self._put_out()
         if asked.kind == QUERY or asked.kind == FUNCTION_CALL:
             self._session.to_upstream.append(PILL_QUERY)
-            self._queue.items.append(Expected(Awaited.PILL_QUERY, denial=denial))
+            self._queue.append(Expected(Awaited.PILL_QUERY, denial=denial))
         else:
             unnamed = asked.kind == PARSE and not asked.name
             self._session.to_upstream.append(PILL_PARSE_UNNAMED if unnamed else PILL_PARSE)
-            self._queue.items.append(Expected(Awaited.PILL_PARSE, denial=denial))
+            self._queue.append(Expected(Awaited.PILL_PARSE, denial=denial))
             self._conversation.skipping = True
         self._begin(asked.total, drop=True)
 

@@ -34,6 +34,11 @@ _INT = struct.Struct(">I")
 _PARAMETERS = struct.Struct(">H")
 
 
+def length_at(data: bytes, pos: int) -> int:
+    """The length field of the message whose type byte stands at `pos`."""
+    return data[pos + 1] << 24 | data[pos + 2] << 16 | data[pos + 3] << 8 | data[pos + 4]
+
+
 def message(kind: int, body: bytes) -> bytes:
     """One framed message."""
     return HEADER.pack(kind, len(body) + 4) + body

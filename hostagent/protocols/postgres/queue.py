@@ -9,9 +9,7 @@ error can be told to be the answer to a pill. Two rules:
 
 from __future__ import annotations
 
-from collections import deque
-from enum import IntEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from hostagent.protocols.postgres.denial import Denial
 
@@ -26,22 +24,22 @@ class Weighted(Protocol):
 Value = TypeVar("Value", bound=Weighted)
 
 
-class Awaited(IntEnum):
-    """What an item waits for, by the message that was sent."""
+class Awaited:
+    """What an item waits for, by the message that was sent. Plain numbers: one is compared for each message."""
 
-    QUERY = 0  # T D C I G H d c E, ends with Z
-    CALL = 1  # V or E, ends with Z
-    PARSE = 2  # 1
-    BIND = 3  # 2
-    DESCRIBE = 4  # t, then T or n
-    EXECUTE = 5  # D G H d c, ends with C I or s
-    CLOSE = 6  # 3
-    SYNC = 7  # Z
-    PILL_QUERY = 8  # E that is replaced, ends with Z
-    PILL_PARSE = 9  # E that is replaced
+    QUERY: Final = 0  # T D C I G H d c E, ends with Z
+    CALL: Final = 1  # V or E, ends with Z
+    PARSE: Final = 2  # 1
+    BIND: Final = 3  # 2
+    DESCRIBE: Final = 4  # t, then T or n
+    EXECUTE: Final = 5  # D G H d c, ends with C I or s
+    CLOSE: Final = 6  # 3
+    SYNC: Final = 7  # Z
+    PILL_QUERY: Final = 8  # E that is replaced, ends with Z
+    PILL_PARSE: Final = 9  # E that is replaced
 
 
-ENDS_WITH_READY = frozenset({Awaited.QUERY, Awaited.CALL, Awaited.SYNC, Awaited.PILL_QUERY})
+ENDS_WITH_READY: Final = frozenset({Awaited.QUERY, Awaited.CALL, Awaited.SYNC, Awaited.PILL_QUERY})
 
 
 class Run:
@@ -128,11 +126,11 @@ class Undo(Generic[Value]):
 class Expected:
     """One outstanding answer. `run` where a decision is reported, `denial` where the error is replaced."""
 
-    __slots__ = ("awaited", "denial", "run", "undo")
+    __slots__ = ("awaited", "behind", "denial", "run", "undo")
 
     def __init__(
         self,
-        awaited: Awaited,
+        awaited: int,
         run: Run | None = None,
         denial: Denial | None = None,
         undo: Undo[Statement] | Undo[Run] | None = None,
@@ -141,23 +139,47 @@ class Expected:
         self.run = run
         self.denial = denial
         self.undo = undo
+        self.behind: Expected | None = None  # the next in the queue
 
 
 class ResponseQueue:
-    """Outstanding answers, oldest first."""
+    """Outstanding answers, oldest first; linked, as a client may pipeline tens of thousands."""
 
-    __slots__ = ("items", "swallowed")
+    __slots__ = ("_count", "head", "last", "swallowed")
 
     def __init__(self) -> None:
-        self.items: deque[Expected] = deque()
+        self.head: Expected | None = None  # what the next message from the server answers
+        self.last: Expected | None = None
+        self._count = 0
         self.swallowed = 0  # Syncs that the server took for part of a COPY, unless it failed before reading them
 
     def __len__(self) -> int:
-        return len(self.items)
+        return self._count
 
-    def head(self) -> Expected | None:
-        """What the next message from the server answers, or None."""
-        return self.items[0] if self.items else None
+    def append(self, item: Expected) -> None:
+        """A message was sent that will be answered."""
+        if self.last is None:
+            self.head = item
+        else:
+            self.last.behind = item
+        self.last = item
+        self._count += 1
+
+    def pop(self) -> None:
+        """The head has its answer."""
+        if self.head is not None:
+            self.head = self.head.behind
+            self._count -= 1
+        if self.head is None:
+            self.last = None
+
+    def clear(self) -> list[Expected]:
+        """Expect nothing more; gives what was outstanding."""
+        dropped: list[Expected] = []
+        while (item := self.head) is not None:
+            dropped.append(item)
+            self.pop()
+        return dropped
 
     def skip(self) -> tuple[list[Expected], bool]:
         """Drop the items that the server skips after an error, up to the next Sync, and undo what they assumed.
@@ -165,20 +187,26 @@ class ResponseQueue:
         Gives the dropped items and whether that Sync has been sent.
         """
         dropped: list[Expected] = []
-        while self.items and self.items[0].awaited is not Awaited.SYNC:
-            dropped.append(self.items.popleft())
+        while (item := self.head) is not None and item.awaited != Awaited.SYNC:
+            dropped.append(item)
+            self.pop()
         for item in reversed(dropped):
             if item.undo is not None:
                 item.undo()
-        return dropped, bool(self.items)
+        return dropped, self._count > 0
 
     def swallow_syncs(self) -> bool:
         """The server reads COPY data: it takes the Syncs that were sent behind the head for part of it.
 
         Gives False when something else stands behind the head, which no client may send there.
         """
-        self.swallowed = len(self.items) - 1
-        while len(self.items) > 1:
-            if self.items.pop().awaited is not Awaited.SYNC:
+        head = self.head
+        if head is None:
+            return True
+        behind, head.behind = head.behind, None
+        self.swallowed, self._count, self.last = self._count - 1, 1, head
+        while behind is not None:
+            if behind.awaited != Awaited.SYNC:
                 return False
+            behind = behind.behind
         return True
