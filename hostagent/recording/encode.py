@@ -37,7 +37,7 @@ def members(value: Json) -> bytes:
 
 def device() -> Json:
     """This host."""
-    return {"hostname": socket.gethostname(), "type_id": 1, "type": "Server"}
+    return {"hostname": socket.gethostname(), "type_id": 1}
 
 
 def metadata(code: str, profiles: tuple[str, ...] = ("host", "security_control")) -> Json:
@@ -46,7 +46,6 @@ def metadata(code: str, profiles: tuple[str, ...] = ("host", "security_control")
     return {
         "version": OCSF_VERSION,
         "product": product,
-        "log_name": "hostagent",
         "event_code": code,
         "profiles": list(profiles),
     }
@@ -62,7 +61,7 @@ def actor(who: Actor) -> Json:
     parents: Json | None = None
     boot = boot_time_ms()
     for parent in reversed(who.parents):
-        parents = _process(parent, boot, parents)
+        parents = _parent(parent, parents)
     process = _process(who.process, boot, parents)
     user: Json = {"name": who.user or str(who.uid), "uid": str(who.uid), "type_id": 1 if who.uid else 2}
     process["user"] = user
@@ -96,6 +95,12 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def _parent(process: Process, parent: Json | None) -> Json:
+    """Enough to know a process above: every event of the flow carries all of them."""
+    value: Json = {"pid": process.pid, "name": process.comm, "cmd_line": " ".join(process.command_line)}
+    return _completed(value, process, parent)
+
+
 def _process(process: Process, boot: int, parent: Json | None) -> Json:
     value: Json = {
         "pid": process.pid,
@@ -104,6 +109,10 @@ def _process(process: Process, boot: int, parent: Json | None) -> Json:
         "cmd_line": " ".join(process.command_line),
         "user": {"uid": str(process.uid), "type_id": 1 if process.uid else 2},
     }
+    return _completed(value, process, parent)
+
+
+def _completed(value: Json, process: Process, parent: Json | None) -> Json:
     if process.executable:
         name = process.executable.rpartition("/")[2] or process.executable
         value["file"] = {"name": name, "path": process.executable, "type_id": 1}

@@ -35,11 +35,6 @@ from hostagent.values.target import Target
 
 NETWORK, LIFECYCLE, DATASTORE = 4001, 6002, 6005
 INFORMATIONAL, LOW, MEDIUM, HIGH = 1, 2, 3, 4  # severity_id
-_CLASS_NAMES = {
-    NETWORK: "Network Activity",
-    LIFECYCLE: "Application Lifecycle",
-    DATASTORE: "Datastore Activity",
-}
 OPEN, CLOSE, REFUSE = 1, 2, 5  # activity_id of 4001
 CONNECT, OTHER = 3, 99  # activity_id of 6005
 _ACTIVITIES = {  # statement kind → activity_id of 6005; a text of several kinds is what changes most
@@ -108,14 +103,15 @@ class FlowContext:
             facts |= actor_facts(self.actor)
         if self.facts:
             facts["session"] = self.facts
-        database = {"name": self.facts.get("database") or "unknown", "type_id": 1, "type": "Relational"}
+        database = {"name": self.facts.get("database") or "unknown", "type_id": 1}
         self.network = members(shared)
-        self.datastore = members({**shared, "database": database, "type_id": 1, "type": "Database"})
+        self.datastore = members({**shared, "database": database, "type_id": 1})
         self.unmapped = members(facts)
-        self.brief = members({**shared, "actor": brief_actor(self.actor), "database": database})
+        brief: Json = {"actor": brief_actor(self.actor), "src_endpoint": shared["src_endpoint"]}
+        self.brief = members({**brief, "database": database, "type_id": 1})
         self.brief_unmapped = members({"flow": self.flow_id, "target": facts["target"]})
         self.decided_metadata = members(metadata("decided"))
-        self.finished_metadata = members(metadata("finished"))
+        self.finished_metadata = members(metadata("finished", ()))
 
     def ruling(self, ruling: Ruling) -> tuple[bytes, bytes]:
         """The members for the event and for its `unmapped` that a ruling gives; remembered, as rulings come again."""
@@ -180,13 +176,9 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
             fields,
             b',"metadata":{',
             context.decided_metadata,
-            b',"uid":',
-            uid,
             b',"correlation_uid":',
             uid,
-            b'},"query_info":{"uid":',
-            uid,
-            b',"query_string":',
+            b'},"query_info":{"query_string":',
             encoded(recorded),
             b"},",
             context.datastore,
@@ -255,7 +247,6 @@ def decision_note(context: FlowContext, decision: Decision) -> bytes:
 def _head(class_uid: int, activity: int, severity: int) -> Json:
     return {
         "class_uid": class_uid,
-        "class_name": _CLASS_NAMES[class_uid],
         "category_uid": class_uid // 1000,
         "activity_id": activity,
         "type_uid": class_uid * 100 + activity,
@@ -291,7 +282,9 @@ def _ruling(ruling: Ruling) -> tuple[bytes, bytes]:
     fields: Json = {**_head(DATASTORE, activity, severity), "action_id": action, "disposition_id": disposition}
     if activity == OTHER:
         fields["activity_name"] = ruling.kinds[0] if ruling.kinds else "unclassified"
-    fields |= {"status_id": 1 if ruling.verdict.forwards else 2, "status_detail": ruling.reason}
+    fields |= {"status_id": 1 if ruling.verdict.forwards else 2}
+    if ruling.reason:
+        fields["status_detail"] = ruling.reason
     if ruling.rule:
         fields["policy"] = {"name": ruling.rule, "is_applied": ruling.verdict is not Verdict.OBSERVE}
     facts: Json = {

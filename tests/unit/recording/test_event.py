@@ -74,7 +74,7 @@ def test_a_decision_names_the_process_its_parents_cgroup_and_grades(context: eve
     assert value["query_info"]["query_string"] == "DROP TABLE users"
     assert value["policy"]["name"] == value["unmapped"]["rule"] == "no-drop"
     assert (value["action_id"], value["disposition_id"], value["activity_id"]) == (2, 2, 7)
-    assert value["unmapped"]["decision"] == value["metadata"]["uid"] == "f00-1.2"
+    assert value["unmapped"]["decision"] == value["metadata"]["correlation_uid"] == "f00-1.2"
     assert value["database"]["name"] == "shop"
 
 
