@@ -1,6 +1,8 @@
 # make demo | test | bench | check. Each sets up what it needs first; all of it is idempotent.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
+# what tests compiled modules is run once more on their sources
+COMPILED_TESTS := tests/unit/protocols tests/unit/recording tests/unit/runtime tests/unit/sql
 .PHONY: demo test bench check setup lock format
 
 setup:
@@ -11,6 +13,7 @@ demo: setup
 
 test: check
 	@$(PYTHON) -m pytest
+	@HOSTAGENT_PLAIN=1 $(PYTHON) -m pytest $(COMPILED_TESTS)
 
 bench: setup
 	@tools/setup bench

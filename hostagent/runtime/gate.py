@@ -22,7 +22,7 @@ from hostagent.policy.model import Policy
 from hostagent.protocols.base import Finished, Phase, Request
 from hostagent.recording import event
 from hostagent.recording.chain import LINK_MOST
-from hostagent.recording.journal import Journal, RecordingError
+from hostagent.recording.journal import RecordingError
 from hostagent.runtime.memory import Memory
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
@@ -69,10 +69,17 @@ class Asker(Protocol):
     def unrecorded(self, error: RecordingError) -> None: ...
 
 
+class Recorder(Protocol):
+    """What the gate needs of a journal."""
+
+    def reserve(self, size: int) -> bool: ...
+    def append_many(self, events: list[bytes]) -> None: ...
+
+
 class Gate:
     """Decides and records for all flows of one worker."""
 
-    def __init__(self, policy: Policy, journal: Journal, analyzer: str, spawn: Spawn) -> None:
+    def __init__(self, policy: Policy, journal: Recorder, analyzer: str, spawn: Spawn) -> None:
         self._policy = policy
         self._journal = journal
         self._analyzer = analyzer

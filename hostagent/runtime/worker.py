@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import gc
 import logging
 import resource
 import socket
@@ -80,6 +81,7 @@ class Worker:
             for listener in self._listeners:
                 self._servers.append(await loop.create_server(self._accept, sock=listener, backlog=BACKLOG))
             flusher = self._tasks.create_task(self._flush_recordings())
+            gc.freeze()  # what lives as long as the process is never looked through again
             await self._channel.call("ready", {})
             await self._done.wait()
             flusher.cancel()

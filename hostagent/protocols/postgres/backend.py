@@ -217,7 +217,8 @@ class Backend:
 
     def _pass(self, data: bytes, stop: int) -> None:
         if stop > self._start:
-            self._put(data[self._start : stop])
+            whole = self._start == 0 and stop == len(data)  # as it came: bulk is not copied
+            self._put(data if whole else data[self._start : stop])
             self._start = stop
 
     def _put(self, data: bytes) -> None:

@@ -363,7 +363,8 @@ class Frontend:
         """Pass on what was read and may go: messages that follow each other in one chunk go as one slice."""
         if not self._out:
             return
-        piece = self._out[self._out_start : self._out_stop]
+        whole = self._out_start == 0 and self._out_stop == len(self._out)
+        piece = self._out if whole else self._out[self._out_start : self._out_stop]
         self._out = b""
         self._session.to_upstream.append(piece)
         if not self._out_captured:

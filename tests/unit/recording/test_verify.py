@@ -187,16 +187,26 @@ def test_retention_by_size_keeps_the_newest_file_of_each_chain(state: Directory)
     assert verify_directory(state).ok
 
 
-def test_retention_that_cannot_be_told_removes_nothing(state: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
-    host = Journal(state.journal, "host")
+class FullJournal:
+    """A journal whose disk is full."""
 
-    def full(_: list[bytes]) -> None:
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._journal, name)
+
+    def append(self, _: bytes) -> None:
         raise RecordingError("full")
 
-    monkeypatch.setattr(host, "append_many", full)
+    append_many = append
+
+
+def test_retention_that_cannot_be_told_removes_nothing(state: Directory) -> None:
+    host = FullJournal(Journal(state.journal, "host"))
     before = sorted(state.path.rglob("*"))
     with pytest.raises(RecordingError):
-        apply_retention(state, host, 0, 1, time.time())
+        apply_retention(state, host, 0, 1, time.time())  # type: ignore[arg-type]
     assert sorted(state.path.rglob("*")) == before
 
 
