@@ -1,4 +1,4 @@
-"""Which modules are tested: the compiled ones, or with `HOSTAGENT_PLAIN=1` their sources (for tests in this process)."""
+"""Which modules are tested: the compiled ones, or with `HOSTAGENT_PLAIN=1` their sources (in this process only)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     .venv/bin/python tools/compile.py [--remove]
 
-The same sources run uncompiled: `HOSTAGENT_PLAIN=1` makes the tests do so. What a compiled module does not have: another
-module's functions replaced at run time, attributes that its classes do not declare, subclasses made elsewhere.
+The same sources run uncompiled: `HOSTAGENT_PLAIN=1` makes the tests do so. What a compiled module does not have:
+another module's functions replaced at run time, attributes that its classes do not declare, subclasses made elsewhere.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ MODULES = (
     *(
         f"protocols/postgres/{name}"
         for name in (
-            "asked", "backend", "conversation", "denial", "frontend", "inbox", "messages", "queue", "session", "settings",
+            "asked", "backend", "conversation", "denial", "frontend",
+            "inbox", "messages", "queue", "session", "settings",
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),

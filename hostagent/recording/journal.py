@@ -15,8 +15,8 @@ import os
 from pathlib import Path
 
 from hostagent.errors import HostError
-from hostagent.recording.chain import Head, extend, read_link, torn_event
 from hostagent.recording.allocate import allocate
+from hostagent.recording.chain import Head, extend, read_link, torn_event
 from hostagent.recording.directory import JournalFile, journal_files, journal_path
 
 RESERVE_BYTES = 256 << 10  # room taken at a time: a hundred events, and no more is withheld from other files

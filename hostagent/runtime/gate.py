@@ -1,8 +1,8 @@
 """The gate: every request of a worker passes here, is decided, recorded, and only then answered.
 
 The slow path decides, the fast path remembers: a remembered ruling costs a dictionary lookup and is given at once, a
-miss asks the analyzer process. Whichever way, the decision is in the journal before anything that follows from it leaves
-this process: a flow with a decision of this turn withholds its bytes until `recorded()`. Three rules:
+miss asks the analyzer process. Whichever way, the decision is in the journal before anything that follows from it
+leaves this process: a flow with a decision of this turn withholds its bytes until `recorded()`. Three rules:
 
 1. What one turn of the loop decides is written with one write, together with the outcomes of earlier requests.
 2. Room is reserved before a decision is given, so a full disk is known in time to deny; the session goes on.
@@ -235,9 +235,9 @@ class Gate:
     def _scope(self, asker: Asker, request: Request) -> int:
         """The number of everything but the text that a ruling depends on, under one policy."""
         scope = asker.scope
-        if scope is not None and scope.schemas is request.schemas and scope.context is request.context:
-            if request.function_oid is None:
-                return scope.number
+        known = scope is not None and scope.schemas is request.schemas and scope.context is request.context
+        if known and scope is not None and request.function_oid is None:
+            return scope.number
         key = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
         number = self._memory.scope(key)
         if request.function_oid is None:

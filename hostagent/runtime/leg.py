@@ -35,7 +35,7 @@ class Owner(Protocol):
 
 
 class Leg:
-    """One connection of a flow: an asyncio.BufferedProtocol by its shape. `name` says which; `owner` hears what happens."""
+    """One connection of a flow, an asyncio.BufferedProtocol by its shape. `name`: which; `owner` hears what happens."""
 
     def __init__(self, name: LegName, owner: Owner) -> None:
         self.name = name

@@ -7,8 +7,6 @@ rows and everything else of any size stream through. What the head of the queue 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Leg
 from hostagent.protocols.postgres import messages
