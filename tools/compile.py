@@ -27,7 +27,7 @@ MODULES = (
         f"protocols/postgres/{name}"
         for name in (
             "asked", "backend", "conversation", "denial", "frontend",
-            "inbox", "messages", "queue", "session", "settings",
+            "inbox", "lookup", "messages", "passage", "questions", "queue", "sealed", "session", "settings",
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),

@@ -133,6 +133,14 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class LookedUp:
+    """The answer to `look_up`: the server's one value, or None and why there is none."""
+
+    value: str | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class KeepCancelKey:
     """Make `issued` (ours, sent to the client) mean `upstream` at this destination until the flow ends."""
 
@@ -155,7 +163,7 @@ class Close:
     reason: str = ""
 
 
-Command = StartTls | Connect | Decide | Finished | Describe | KeepCancelKey | Cancel | Close
+Command = StartTls | Connect | Decide | Finished | Describe | LookedUp | KeepCancelKey | Cancel | Close
 
 
 # --- events: pump → session -----------------------------------------------------------------------------------
@@ -165,6 +173,8 @@ class Session(ABC):
     """One protocol conversation. The pump calls the methods below; each returns at once.
 
     `captured` collects (leg the bytes came from, bytes) for the session recording; secrets are never put there.
+    `sealed`: masks are in force, so what the upstream says is checked as well; the pump sets it before any statement.
+    `forbidden`: table OID and attribute number of columns that must not be in a result then.
     """
 
     def __init__(self) -> None:
@@ -172,6 +182,8 @@ class Session(ABC):
         self.to_upstream: list[bytes] = []
         self.commands: list[Command] = []
         self.captured: list[tuple[Leg, bytes]] = []
+        self.sealed = False
+        self.forbidden: set[tuple[int, int]] = set()
 
     @property
     def client_held(self) -> bool:
@@ -208,6 +220,14 @@ class Session(ABC):
     @abstractmethod
     def cancel_found(self, upstream: bytes) -> None:
         """The answer to `Cancel`: the upstream's own key. The session asks to connect and hands it over."""
+
+    @abstractmethod
+    def look_up(self, question: str) -> None:
+        """Ask the server something of our own, while a decision is awaited. Answered by the command `LookedUp`."""
+
+    @abstractmethod
+    def waiting(self, request: Request, told: str) -> None:
+        """A human is asked about this request: tell the client, and go on noticing when it leaves."""
 
     @abstractmethod
     def decided(self, request: Request, decision: Decision) -> None:

@@ -11,6 +11,12 @@ MAX_NAME = 63  # bytes of a name: NAMEDATALEN - 1; longer ones the server cuts, 
 
 NAME_TOO_LONG = Denial("42622", f"a statement or portal name of more than {MAX_NAME} bytes is refused")
 TOO_MANY = Denial("54000", "too many prepared statements or portals in this session", hint="Close some of them.")
+OUTDATED = Denial(
+    "0A000",
+    "a prepared statement was masked by another policy or another catalog than those of now",
+    hint="Prepare it again.",
+)
+NOT_ENCODABLE = Denial("22P05", "the masked statement cannot be written in the session's client_encoding")
 TOO_EARLY = Denial(
     "0A000",
     "a statement cannot be pipelined behind one that may change how it is read",
@@ -21,7 +27,7 @@ TOO_EARLY = Denial(
 class Asked:
     """A message whose decision is awaited. It still stands in the inbox; `total` is its whole length.
 
-    `name`: of the statement for Parse, of the portal for Bind. `statement`: what Parse will make.
+    `name`: of the statement for Parse, of the portal for Bind. `statement`: what Parse will make, or Bind uses.
     """
 
     __slots__ = ("kind", "name", "request", "statement", "total")
@@ -41,7 +47,11 @@ def unasked(kind: int, total: int, name: bytes = b"") -> Asked:
 
 def with_text(message: bytes, text: str, codec: str) -> bytes:
     """The same Query or Parse message with another text."""
-    raw = text.replace("\0", "").encode(codec, "replace")
+    return with_raw(message, text.replace("\0", "").encode(codec, "replace"))
+
+
+def with_raw(message: bytes, raw: bytes) -> bytes:
+    """The same Query or Parse message with another text, encoded."""
     if message[0] == messages.QUERY:
         return messages.query(raw)
     name, _, types = messages.parse_body(message[messages.HEADER_SIZE :])

@@ -8,13 +8,15 @@ rows and everything else of any size stream through. What the head of the queue 
 from __future__ import annotations
 
 from hostagent.errors import PeerError
-from hostagent.protocols.base import Leg
+from hostagent.protocols.base import Leg, LookedUp
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.conversation import Conversation
-from hostagent.protocols.postgres.denial import SYNTAX_ERROR
+from hostagent.protocols.postgres.denial import SYNTAX_ERROR, Refused
 from hostagent.protocols.postgres.inbox import Inbox
+from hostagent.protocols.postgres.lookup import MAX_ANSWER, Lookup
 from hostagent.protocols.postgres.messages import COPY_DATA, DATA_ROW, HEADER_SIZE, MAX_LENGTH, length_at
 from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected
+from hostagent.protocols.postgres.sealed import rebuilt
 
 _RUNS = frozenset({Awaited.QUERY, Awaited.EXECUTE})
 _STREAMED: dict[int, frozenset[int]] = {
@@ -36,6 +38,8 @@ _ANSWERS = frozenset({  # those that end their item, when it is not one that end
     messages.CLOSE_COMPLETE, messages.EMPTY_QUERY, messages.PORTAL_SUSPENDED,
 })  # fmt: skip
 _WHOLE = frozenset({messages.COMMAND_COMPLETE, messages.READY, messages.ERROR, messages.PARAMETER_STATUS})
+_SEALED = frozenset({messages.NOTICE, messages.ROW_DESCRIPTION})  # looked at where masks are in force
+_ASIDE = frozenset({messages.NOTICE, messages.NOTIFICATION, messages.PARAMETER_STATUS})  # answers to nothing
 _ANYTIME = frozenset({messages.NOTICE, messages.NOTIFICATION})
 
 
@@ -44,6 +48,7 @@ class Backend:
 
     def __init__(self, conversation: Conversation) -> None:
         self._conversation = conversation
+        self._session = conversation.session
         self._queue = conversation.queue
         self._inbox = Inbox()
         self._start = 0  # of what passes and was not put out yet
@@ -74,13 +79,20 @@ class Backend:
         inbox = self._inbox
         while end - pos >= HEADER_SIZE:
             kind, length = data[pos], length_at(data, pos)
+            if self._conversation.lookups and kind not in _ASIDE:
+                taken = self._take_ours(data, pos, length, end)
+                if taken == 0:
+                    return
+                if taken > 0:
+                    inbox.pos = pos = self._start = taken
+                    continue
             if kind in (DATA_ROW, COPY_DATA):
                 inbox.pos = pos = self._rows(data, pos, end)
                 continue
             if not 4 <= length <= MAX_LENGTH:
                 raise PeerError("a message of impossible length from the server")
             after = pos + 1 + length
-            if kind not in _WHOLE:
+            if kind not in _WHOLE and not (self._session.sealed and kind in _SEALED):
                 self._streamed(kind)
                 if after > end:
                     self._left, after = after - end, end
@@ -129,9 +141,67 @@ class Backend:
             self._ready(body)
         elif kind == messages.ERROR:
             return self._error(body)
-        else:
+        elif kind == messages.PARAMETER_STATUS:
             self._conversation.settings.status(*messages.parameter_status(body))
+        elif kind == messages.NOTICE:
+            return rebuilt(messages.NOTICE, messages.error_fields(body))
+        else:
+            self._row_description(body)
         return None
+
+    def _row_description(self, body: bytes) -> None:
+        """Masks are in force: no column may be one that the catalog said is masked."""
+        self._streamed(messages.ROW_DESCRIPTION)
+        if not self._session.forbidden.isdisjoint(messages.origins(body)):
+            raise Refused("42501", "denied by policy: the server answered with a masked column")
+
+    def _take_ours(self, data: bytes, pos: int, length: int, end: int) -> int:
+        """Take a message that answers a lookup. Gives the position behind it, 0 for "need more", -1 for not ours."""
+        head = self._queue.head
+        if head is None or head.lookup is None:
+            return -1
+        if not 4 <= length <= MAX_ANSWER:
+            raise PeerError("an answer of impossible length from the server")
+        after = pos + 1 + length
+        if after > end:
+            self._inbox.need = after - pos
+            return 0
+        self._pass(data, pos)
+        self._answer(head.lookup, data[pos], data[pos + HEADER_SIZE : after])
+        return after
+
+    def _answer(self, lookup: Lookup, kind: int, body: bytes) -> None:
+        if kind == messages.ERROR:
+            fields = messages.error_fields(body)
+            lookup.error = f"{fields.get('M', '')[:200]} ({fields.get('C', '')})"
+            self._dropped(self._queue.skip()[0])
+            if lookup.within:  # the server skips to the client's Sync: the client has to see why
+                self._conversation.skipping = True
+                self._put(messages.error_response("ERROR", "42501", f"the catalog could not be read: {lookup.error}"))
+        elif kind == DATA_ROW:
+            value = messages.first_column(body)
+            lookup.value = None if value is None else value.decode(self._conversation.settings.codec, "replace")
+        elif kind == messages.READY:
+            self._ready(body)
+            self._answered(lookup)
+        elif kind in _ANSWERS or kind == messages.COMMAND_COMPLETE:
+            self._queue.pop()
+            self._answered(lookup)
+        else:
+            raise PeerError(f"an unexpected message {chr(kind)!r} from the server")
+
+    def _dropped(self, items: list[Expected]) -> None:
+        """The server skips these after an error."""
+        for item in items:
+            if item.lookup is not None:
+                item.lookup.error = item.lookup.error or "an earlier statement of the batch failed"
+                self._answered(item.lookup)
+
+    def _answered(self, lookup: Lookup) -> None:
+        lookup.left -= 1
+        if lookup.left == 0:
+            self._conversation.lookups -= 1
+            self._session.commands.append(LookedUp(None if lookup.error else lookup.value, lookup.error))
 
     def _streamed(self, kind: int) -> None:
         """A message whose body is not looked at: is it expected, and what does it end?"""
@@ -198,7 +268,7 @@ class Backend:
         self._counted = False
         head = self._queue.head
         if head is None:
-            return None
+            return rebuilt(messages.ERROR, fields) if self._session.sealed else None
         if head.awaited in ENDS_WITH_READY:
             if head.run is not None:
                 head.run.error = head.run.error or code
@@ -209,9 +279,10 @@ class Backend:
                 if item.run is not None and not item.run.told:
                     item.run.error = code
                     conversation.finish(item.run)
+            self._dropped(dropped)
         if head.denial is not None and code == SYNTAX_ERROR:
             return head.denial.response()
-        return None
+        return rebuilt(messages.ERROR, fields) if self._session.sealed else None
 
     def _pass(self, data: bytes, stop: int) -> None:
         if stop > self._start:
@@ -220,6 +291,5 @@ class Backend:
             self._start = stop
 
     def _put(self, data: bytes) -> None:
-        session = self._conversation.session
-        session.to_client.append(data)
-        session.captured.append((Leg.UPSTREAM, data))
+        self._session.to_client.append(data)
+        self._session.captured.append((Leg.UPSTREAM, data))

@@ -16,15 +16,18 @@ class Conversation:
 
     `skipping`: the server skips what the client sends until Sync, so it is dropped. `copy_run`: set while the server
     reads COPY data. `reading_changes`: a statement was sent that may change how bytes are read; until all answers are
-    in, no further text is read. `closed`: nothing more is read from either side.
+    in, no further text is read. `batch`: the client has sent something since its last Sync or Query. `lookups`: how
+    many questions of ours are out. `closed`: nothing more is read from either side.
     """
 
     __slots__ = (
         "_deallocated",
         "_harmless",
+        "batch",
         "closed",
         "copy_run",
         "limits",
+        "lookups",
         "portals",
         "queue",
         "reading_changes",
@@ -45,6 +48,8 @@ class Conversation:
         self.copy_run: Run | None = None
         self.reading_changes = False
         self.closed = False
+        self.batch = False
+        self.lookups = 0
         self._deallocated = False
         self._harmless: Ruling | None = None  # the last ruling that was found to change nothing here
 

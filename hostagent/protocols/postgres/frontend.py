@@ -17,10 +17,13 @@ from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.asked import (
     MAX_NAME,
     NAME_TOO_LONG,
+    NOT_ENCODABLE,
+    OUTDATED,
     TOO_EARLY,
     TOO_MANY,
     Asked,
     unasked,
+    with_raw,
     with_text,
 )
 from hostagent.protocols.postgres.conversation import Conversation
@@ -49,6 +52,7 @@ from hostagent.protocols.postgres.messages import (
     SYNC,
     TERMINATE,
 )
+from hostagent.protocols.postgres.passage import Passage
 from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected, Run, Statement, Undo
 from hostagent.values.decision import Decision
 
@@ -68,20 +72,31 @@ class Frontend:
         self._inbox = inbox
         self._asked: Asked | None = None
         self._number = 0
-        self._left = 0  # bytes of a message that streams
-        self._drop = False  # whether they are dropped
-        self._captured = False  # whether they were captured before
-        self._out = b""  # of this chunk `_out_start` to `_out_stop` goes on, and is not put out yet
-        self._out_start = 0
-        self._out_stop = 0
-        self._out_captured = False
+        self._passage = Passage(conversation.session, inbox)
         self.stalled = False  # waits for an answer of the server
+        self.waits_for_human = False
         self._waits = False  # for more bytes of a message
 
     @property
     def held(self) -> bool:
-        """Whether client bytes wait for a decision or for the server."""
+        """Whether client bytes wait for a decision or for the server.
+
+        While a human is asked some are taken, so that it is noticed when the client leaves.
+        """
+        if self.waits_for_human and len(self._inbox) <= self._conversation.limits.early + self._asked_size:
+            return False
         return self._asked is not None or self.stalled
+
+    @property
+    def _asked_size(self) -> int:
+        return 0 if self._asked is None else self._asked.total
+
+    def waiting(self, request: Request, told: str) -> None:
+        """A human is asked about the request that is out; the client is told so."""
+        if self._asked is None or self._asked.request.number != request.number:
+            return
+        self.waits_for_human = True
+        self._session.to_client.append(messages.notice(told))
 
     def run(self) -> None:
         """Read messages until more bytes, a decision or an answer of the server is needed. Raises PeerError."""
@@ -91,15 +106,15 @@ class Frontend:
                 if not self._step():
                     return
         finally:
-            self._put_out()
+            self._passage.put_out()
 
     def _step(self) -> bool:
         """Read one message, or what is there of one that streams; False when more bytes are needed."""
         inbox = self._inbox
-        if self._left:
+        if self._passage.left:
             if not inbox.ready():
                 return False
-            self._stream()
+            self._passage.go_on()
             return True
         if len(inbox.data) - inbox.pos < HEADER_SIZE and not self._wait(HEADER_SIZE):
             return False
@@ -116,8 +131,9 @@ class Frontend:
         if asked is None or asked.request.number != request.number:
             raise ValueError("a decision that was not asked for")
         self._asked = None
+        self.waits_for_human = False
         if self._conversation.skipping:
-            self._begin(asked.total, drop=True)
+            self._passage.begin(asked.total, drop=True)
         elif request.wire == "unreadable":
             self._deny(asked, unreadable(request.text, decision))
         else:
@@ -135,12 +151,12 @@ class Frontend:
         if conversation.copy_run is not None:
             self._during_copy(kind, total)
         elif conversation.skipping and kind != SYNC and kind != TERMINATE:
-            self._begin(total, drop=True)
+            self._passage.begin(total, drop=True)
         elif kind in _COPY:
             if len(self._queue):
                 self.stalled = True  # its COPY may be on the way; without one the server ignores it
             else:
-                self._begin(total, drop=True)
+                self._passage.begin(total, drop=True)
         elif len(self._queue) >= conversation.limits.in_flight and kind != TERMINATE:
             self.stalled = True
         elif kind in _TEXTS and conversation.reading_changes:
@@ -165,9 +181,9 @@ class Frontend:
                 conversation.copy_run.bytes += total - 1
             if kind != COPY_DATA:
                 conversation.copy_run = None
-            self._begin(total, drop=False)
+            self._passage.begin(total, drop=False)
         elif kind in (SYNC, FLUSH):
-            self._begin(total, drop=True)  # the server ignores them there
+            self._passage.begin(total, drop=True)  # the server ignores them there
         elif kind == TERMINATE:
             self._terminate()
         else:
@@ -229,7 +245,7 @@ class Frontend:
         elif self._conversation.portals.full(portal):
             self._deny(unasked(BIND, total, portal), TOO_MANY)
         else:
-            self._ask(BIND, total, Phase.EXECUTE, statement.text, portal)
+            self._ask(BIND, total, Phase.EXECUTE, statement.text, portal, statement)
 
     def _small(self, kind: int, total: int) -> None:
         if total > MAX_SMALL:
@@ -242,17 +258,19 @@ class Frontend:
                 raise PeerError("a Sync or Flush message with contents")
             if kind == SYNC:
                 self._conversation.skipping = False
+                self._conversation.batch = False
                 self._queue.append(Expected(Awaited.SYNC))
         elif kind == TERMINATE:
             self._terminate()
             return
         elif not self._named(kind, total, inbox.data[inbox.pos + HEADER_SIZE : inbox.pos + total]):
             return
-        self._begin(total, drop=False)
+        self._passage.begin(total, drop=False)
 
     def _named(self, kind: int, total: int, body: bytes) -> bool:
         """Expect the answer to a Describe, Close or Execute. False when it was denied."""
         conversation = self._conversation
+        conversation.batch = True
         what, name = (0x50, messages.execute_body(body)) if kind == EXECUTE else messages.name_body(body)
         if len(name) > MAX_NAME:
             self._deny(unasked(kind, total, name), NAME_TOO_LONG)
@@ -276,7 +294,7 @@ class Frontend:
         return True
 
     def _terminate(self) -> None:
-        self._put_out()
+        self._passage.put_out()
         self._session.to_upstream.append(messages.message(TERMINATE, b""))
         self._session.commands.append(Close())
         self._conversation.abandon()
@@ -308,6 +326,10 @@ class Frontend:
 
     def _forward(self, asked: Asked, decision: Decision) -> None:
         conversation = self._conversation
+        conversation.batch = asked.kind in (PARSE, BIND)
+        rewritten = decision.ruling.rewritten
+        if rewritten is not None and not self._replace(asked, rewritten):
+            return
         if asked.kind == PARSE:
             before = conversation.statements.put(asked.name, asked.statement)
             item = Expected(Awaited.PARSE, undo=Undo(conversation.statements, asked.name, before))
@@ -320,55 +342,44 @@ class Frontend:
                 conversation.reading_changes = conversation.reading_changes or run.lexical
                 item = Expected(Awaited.QUERY if asked.kind == QUERY else Awaited.CALL, run)
         self._queue.append(item)
-        self._begin(asked.total, drop=False, captured=asked.kind in (QUERY, PARSE))
+        replaced = rewritten is not None and asked.kind != BIND
+        self._passage.begin(asked.total, drop=replaced, captured=asked.kind in (QUERY, PARSE))
+
+    def _replace(self, asked: Asked, rewritten: str) -> bool:
+        """Send the masked text in the client's place; of a Bind, see that it was the one prepared. False: denied."""
+        if asked.kind == BIND:
+            if asked.statement is not None and asked.statement.sent != rewritten:
+                self._deny(asked, OUTDATED)
+                return False
+            return True
+        try:
+            raw = rewritten.encode(self._conversation.settings.codec)
+        except UnicodeEncodeError:
+            self._deny(asked, NOT_ENCODABLE)
+            return False
+        self._passage.put_out()
+        inbox = self._inbox
+        whole = inbox.data[inbox.pos : inbox.pos + asked.total]
+        self._session.to_upstream.append(with_raw(whole, raw))
+        if asked.statement is not None:
+            asked.statement.sent = rewritten
+        return True
 
     def _deny(self, asked: Asked, denial: Denial) -> None:
-        self._put_out()
+        self._passage.put_out()
         if asked.kind == QUERY or asked.kind == FUNCTION_CALL:
+            self._conversation.batch = False
             self._session.to_upstream.append(PILL_QUERY)
             self._queue.append(Expected(Awaited.PILL_QUERY, denial=denial))
         else:
             unnamed = asked.kind == PARSE and not asked.name
             self._session.to_upstream.append(PILL_PARSE_UNNAMED if unnamed else PILL_PARSE)
             self._queue.append(Expected(Awaited.PILL_PARSE, denial=denial))
+            self._conversation.batch = True
             self._conversation.skipping = True
-        self._begin(asked.total, drop=True)
+        self._passage.begin(asked.total, drop=True)
 
     # --- passing on -------------------------------------------------------------------------------------------
-
-    def _begin(self, total: int, drop: bool, captured: bool = False) -> None:
-        """Pass on, or drop, the message that stands at the front of the inbox, as far as it is there."""
-        self._left = total
-        self._drop = drop
-        self._captured = captured
-        self._stream()
-
-    def _stream(self) -> None:
-        inbox = self._inbox
-        start = inbox.pos
-        stop = min(len(inbox.data), start + self._left)
-        self._left -= stop - start
-        inbox.pos = stop
-        inbox.need = 1
-        if self._drop or stop == start:
-            return
-        if self._out is inbox.data and self._out_stop == start and self._out_captured == self._captured:
-            self._out_stop = stop
-            return
-        self._put_out()
-        self._out, self._out_start, self._out_stop = inbox.data, start, stop
-        self._out_captured = self._captured
-
-    def _put_out(self) -> None:
-        """Pass on what was read and may go: messages that follow each other in one chunk go as one slice."""
-        if not self._out:
-            return
-        whole = self._out_start == 0 and self._out_stop == len(self._out)
-        piece = self._out if whole else self._out[self._out_start : self._out_stop]
-        self._out = b""
-        self._session.to_upstream.append(piece)
-        if not self._out_captured:
-            self._session.captured.append((Leg.CLIENT, piece))
 
     def _capture(self, asked: Asked, text: str | None) -> None:
         """Keep a Query or Parse for the recording, also one that is denied, with its text as it may be recorded."""

@@ -73,6 +73,18 @@ def error_response(severity: str, sqlstate: str, text: str, detail: str = "", hi
     return message(ERROR, body + b"\0")
 
 
+def notice(text: str) -> bytes:
+    """A NoticeResponse of our own."""
+    return report(NOTICE, {"S": "NOTICE", "V": "NOTICE", "C": "00000", "M": text})
+
+
+def report(kind: int, fields: dict[str, str]) -> bytes:
+    """An ErrorResponse or NoticeResponse of these fields, in the order of the server."""
+    order = [code for code in "SVCMDHPpqWstcdnFLR" if code in fields]
+    body = b"".join(f"{code}{fields[code]}".replace("\0", "").encode("utf-8", "replace") + b"\0" for code in order)
+    return message(kind, body + b"\0")
+
+
 def error_fields(body: bytes) -> dict[str, str]:
     """The fields of an ErrorResponse or NoticeResponse by their one-letter code; bytes outside UTF-8 are replaced."""
     fields: dict[str, str] = {}
@@ -161,6 +173,21 @@ def affected_rows(tag: bytes) -> int:
     """The row count at the end of a CommandComplete tag, 0 where there is none (`INSERT 0 5` → 5)."""
     last = tag.rpartition(b" ")[2]
     return int(last) if last.isdigit() and len(last) <= 20 else 0
+
+
+def origins(body: bytes) -> list[tuple[int, int]]:
+    """Table OID and attribute number of each column of a RowDescription; (0, 0) for what is no plain column."""
+    if len(body) < 2:
+        raise PeerError("a RowDescription without its count")
+    found: list[tuple[int, int]] = []
+    pos = 2
+    for _ in range(_PARAMETERS.unpack_from(body)[0]):
+        _, pos = cstring(body, pos)
+        if pos + 18 > len(body):
+            raise PeerError("a RowDescription of the wrong length")
+        found.append((_INT.unpack_from(body, pos)[0], _PARAMETERS.unpack_from(body, pos + 4)[0]))
+        pos += 18
+    return found
 
 
 def first_column(body: bytes) -> bytes | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Final, Generic, Protocol, TypeVar
 
 from hostagent.protocols.postgres.denial import Denial
+from hostagent.protocols.postgres.lookup import Lookup
 
 
 class Weighted(Protocol):
@@ -99,12 +100,13 @@ class Names(Generic[Value]):
 
 
 class Statement:
-    """A prepared statement: its text, as the client wrote it."""
+    """A prepared statement: its text as the client wrote it, and what was sent in its place, if anything was."""
 
-    __slots__ = ("text", "weight")
+    __slots__ = ("sent", "text", "weight")
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.sent: str | None = None
         self.weight = 256 + len(text)
 
 
@@ -124,9 +126,10 @@ class Undo(Generic[Value]):
 
 
 class Expected:
-    """One outstanding answer. `run` where a decision is reported, `denial` where the error is replaced."""
+    """One outstanding answer. `run` where a decision is reported, `denial` where the error is replaced, `lookup` where
+    the answer is to a question of ours."""
 
-    __slots__ = ("awaited", "behind", "denial", "run", "undo")
+    __slots__ = ("awaited", "behind", "denial", "lookup", "run", "undo")
 
     def __init__(
         self,
@@ -134,11 +137,13 @@ class Expected:
         run: Run | None = None,
         denial: Denial | None = None,
         undo: Undo[Statement] | Undo[Run] | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         self.awaited = awaited
         self.run = run
         self.denial = denial
         self.undo = undo
+        self.lookup = lookup
         self.behind: Expected | None = None  # the next in the queue
 
 

@@ -24,6 +24,7 @@ from hostagent.protocols.postgres.denial import Refused
 from hostagent.protocols.postgres.frontend import Frontend
 from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.opening import Opening
+from hostagent.protocols.postgres.questions import Questions
 from hostagent.protocols.postgres.startup import (
     CANCEL_REQUEST,
     GSS_REQUEST,
@@ -72,6 +73,7 @@ class PostgresSession(Session):
         self._conversation = Conversation(self, config.limits)
         self._frontend = Frontend(self._conversation, self._client)
         self._backend = Backend(self._conversation)
+        self._questions = Questions(self._conversation)
 
     def __repr__(self) -> str:
         return f"<PostgresSession {self._config.target}: {self._stage.value}>"
@@ -158,6 +160,16 @@ class PostgresSession(Session):
         self._cancel_key = upstream
         self._stage = Stage.CONNECTING
         self.commands.append(Connect())
+
+    def look_up(self, question: str) -> None:
+        """Ask the server something of our own while a decision is awaited."""
+        if self._stage is Stage.RELAY:
+            self._questions.ask(question)
+
+    def waiting(self, request: Request, told: str) -> None:
+        """A human is asked about this request."""
+        if self._stage is Stage.RELAY:
+            self._frontend.waiting(request, told)
 
     def decided(self, request: Request, decision: Decision) -> None:
         """Go on with the message that was asked about."""
@@ -321,6 +333,7 @@ class PostgresSession(Session):
     def _relay_upstream(self, data: bytes) -> None:
         if data:
             self._backend.feed(data)
+        self._questions.resume()
         if self._frontend.stalled:
             self._frontend.run()
             self._after_relay()
