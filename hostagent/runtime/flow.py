@@ -27,8 +27,10 @@ from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.gate import Scope
 from hostagent.runtime.leg import Leg
+from hostagent.runtime.masking import LookupFailed
 from hostagent.runtime.opening import Opened, Refused, open_flow
 from hostagent.runtime.tls import Tls
+from hostagent.sql.masking.values import Masks
 from hostagent.upstream.connect import connect
 from hostagent.upstream.verify import context_for, end_point_binding
 from hostagent.values.decision import Decision
@@ -41,6 +43,7 @@ Step = Callable[[], None]
 
 log = logging.getLogger("hostagent.flow")
 
+LOOKUP_DEADLINE = 10.0  # seconds for the server to answer a question of ours
 ESTABLISH_DEADLINE = 60.0  # seconds from accept to an authenticated session; a typed password fits
 
 
@@ -62,6 +65,8 @@ class Flow:
         self._decisions = 0
         self.gated = False
         self.scope: Scope | None = None
+        self.masks: Masks | None = None
+        self._answer: asyncio.Future[str] | None = None  # of a lookup
         self._withheld: list[bytes] = []  # for the upstream, while gated
         self._ends: str | None = None  # why the flow ends as soon as it is not gated
         self._held = False
@@ -99,6 +104,20 @@ class Flow:
         except Exception as error:
             self._failed(error)
 
+    async def look_up(self, question: str) -> str:
+        """Ask the server in this session. Raises LookupFailed."""
+        session = self._session
+        if session is None or self.ended_because is not None:
+            raise LookupFailed("the session has ended")
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._answer = answer
+        self._guarded(lambda: session.look_up(question))
+        try:
+            async with asyncio.timeout(LOOKUP_DEADLINE):
+                return await answer
+        except TimeoutError:
+            raise LookupFailed(f"no answer within {LOOKUP_DEADLINE:g} s") from None
+
     def recorded(self) -> None:
         """Every decision is written: what was withheld goes on."""
         if self.ended_because is not None:
@@ -117,7 +136,10 @@ class Flow:
     def classify(self) -> None:
         """Find the actor's classes by the policy in force; done again when that changes."""
         if self._opened is not None:
-            self._actors = actor_classes(self._worker.gate.policy, self._opened.actor)
+            policy = self._worker.gate.policy
+            self._actors = actor_classes(policy, self._opened.actor)
+            self.masks = self._worker.masks_of(self._actors, self._opened.target)
+            self._opened.session.sealed = self.masks is not None
             self.scope = None
 
     def flush_recording(self) -> None:
@@ -277,6 +299,8 @@ class Flow:
                 self._spawn(self._connect())
             case base.Describe(facts):
                 self._established(facts)
+            case base.LookedUp():
+                self._looked_up(command)
             case base.KeepCancelKey(issued, upstream):
                 self._cancel_keys.append(issued)
                 self._spawn(self._worker.keep_cancel_key(self._open, issued, upstream))
@@ -362,6 +386,14 @@ class Flow:
         self._open.context.describe(dict(facts))
         self._worker.gate.record(event.session_opened(self._open.context))
 
+    def _looked_up(self, found: base.LookedUp) -> None:
+        if self._answer is None or self._answer.done():
+            return
+        if found.value is None:
+            self._answer.set_exception(LookupFailed(found.error or "the answer is empty"))
+        else:
+            self._answer.set_result(found.value)
+
     def _late(self) -> None:
         self.end(f"no session within {ESTABLISH_DEADLINE:g} s")
 
@@ -371,6 +403,7 @@ class Flow:
             return
         self.ended_because = reason or self._left
         self._deadline.cancel()
+        self._looked_up(base.LookedUp(None, "the session has ended"))
         self.client.close()
         self.upstream.close()
         self._worker.flow_ended(self, self._opened, self._recording, self._cancel_keys)

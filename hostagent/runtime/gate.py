@@ -23,10 +23,12 @@ from hostagent.protocols.base import Finished, Phase, Request
 from hostagent.recording import event
 from hostagent.recording.chain import LINK_MOST
 from hostagent.recording.journal import RecordingError
+from hostagent.runtime.masking import CHANGING, masked
 from hostagent.runtime.memory import Memory
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
+from hostagent.sql.masking.values import Masks
 from hostagent.sql.secrets import cut_at_secret
 from hostagent.sql.template import literal_free, template
 from hostagent.values.decision import Decision, Ruling, Verdict
@@ -47,6 +49,7 @@ class Scope(NamedTuple):
     """Where a ruling is remembered: `number` stands for actors, target, and these two facts of the request."""
 
     number: int
+    catalog: int
     context: tuple[str, ...]
     schemas: tuple[str, ...] | None
 
@@ -56,6 +59,7 @@ class Asker(Protocol):
 
     gated: bool
     scope: Scope | None  # the last one it was asked in; None when its actors may be others now
+    masks: Masks | None  # what is masked for its actors at its target
 
     @property
     def actors(self) -> frozenset[str]: ...
@@ -66,6 +70,7 @@ class Asker(Protocol):
     def next_decision_id(self) -> str: ...
     def decided(self, request: Request, decision: Decision) -> None: ...
     def recorded(self) -> None: ...
+    async def look_up(self, question: str) -> str: ...
     def unrecorded(self, error: RecordingError) -> None: ...
 
 
@@ -94,6 +99,8 @@ class Gate:
         self._answers: list[tuple[Asker, Request, Decision]] = []  # decided late, to be told
         self._scheduled = False
         self._ticking = False
+        self._catalog = 1  # counts what masking may not know any more
+        self._changing: set[str] = set()  # decisions under way that may change a catalog
         self.decisions = 0
         self.misses = 0
         self.unrecorded = 0
@@ -108,6 +115,10 @@ class Gate:
         """Decide by this policy from now on, and forget what was remembered."""
         self._policy = policy
         self._memory.clear()
+
+    def forget_catalogs(self) -> None:
+        """What servers said of their relations may not be true any more."""
+        self._catalog += 1
 
     def ask(self, asker: Asker, request: Request) -> Decision | None:
         """Decide this request. None: it has to be analyzed, and `asker.decided` is called later.
@@ -140,6 +151,9 @@ class Gate:
 
     def finished(self, asker: Asker, command: Finished, took_us: int) -> None:
         """Record how a forwarded request ended; written with the next batch."""
+        if command.decision_id in self._changing:
+            self._changing.discard(command.decision_id)
+            self._catalog += 1
         self.record(event.finished(asker.context, command.decision_id, command.outcome, took_us))
 
     def record(self, encoded: bytes) -> None:
@@ -197,9 +211,11 @@ class Gate:
             log.exception("decision_failed")
             analysis = Unanalyzed("an internal error")
             ruling = Ruling(Verdict.DENY, "", analysis.reason, text=cut_at_secret(request.text))
-        if isinstance(analysis, Analysis):
-            kept = shape if shape is not None and literal_free(analysis) else request.text
-            self._memory.put(self._scope(asker, request), kept, ruling)
+        if ruling.verdict is not Verdict.DENY and asker.masks is not None:
+            ruling = await masked(self._analyzer, asker, request, ruling, asker.masks)
+        if isinstance(analysis, Analysis) and (asker.masks is None or request.schemas is not None):
+            whole = shape is None or asker.masks is not None or not literal_free(analysis)
+            self._memory.put(self._scope(asker, request), request.text if whole or shape is None else shape, ruling)
         self._answers.append((asker, request, self._decided(asker, request, ruling)))
         self._schedule()
 
@@ -219,6 +235,9 @@ class Gate:
             self.unrecorded += 1
             return _unrecorded(decision)
         self.decisions += 1
+        if asker.masks is not None and not CHANGING.isdisjoint(ruling.kinds):
+            self._catalog += 1
+            self._changing.add(decision.id)
         self._events.append(encoded)
         self._size += len(encoded) + LINK_MOST
         if not asker.gated:
@@ -235,13 +254,14 @@ class Gate:
     def _scope(self, asker: Asker, request: Request) -> int:
         """The number of everything but the text that a ruling depends on, under one policy."""
         scope = asker.scope
+        catalog = 0 if asker.masks is None else self._catalog
         known = scope is not None and scope.schemas is request.schemas and scope.context is request.context
-        if known and scope is not None and request.function_oid is None:
+        if known and scope is not None and scope.catalog == catalog and request.function_oid is None:
             return scope.number
-        key = (asker.actors, asker.target_name, request.context, request.schemas, request.function_oid)
+        key = (asker.actors, asker.target_name, catalog, request.context, request.schemas, request.function_oid)
         number = self._memory.scope(key)
         if request.function_oid is None:
-            asker.scope = Scope(number, request.context, request.schemas)
+            asker.scope = Scope(number, catalog, request.context, request.schemas)
         return number
 
 

@@ -26,6 +26,7 @@ import uvloop
 
 from hostagent.errors import HostError
 from hostagent.pki.leaf import server_context
+from hostagent.policy.masks import masks_for
 from hostagent.policy.model import Policy
 from hostagent.privilege import give_up
 from hostagent.protocols.base import Credential
@@ -37,8 +38,11 @@ from hostagent.recording.journal import Journal
 from hostagent.runtime.channel import Channel, ChannelError
 from hostagent.runtime.flow import Flow
 from hostagent.runtime.gate import Gate
+from hostagent.runtime.masking import CATALOG_SECONDS
 from hostagent.runtime.opening import Opened
+from hostagent.sql.masking.values import Masks
 from hostagent.values.flow import FlowId, FlowKey
+from hostagent.values.target import Target
 
 log = logging.getLogger("hostagent.worker")
 
@@ -131,6 +135,13 @@ class Worker:
         self._contexts[names] = (now, context)
         return context
 
+    def masks_of(self, actors: frozenset[str], target: Target) -> Masks | None:
+        """What is masked for these classes of actors at this target; None: nothing."""
+        entries = masks_for(self.gate.policy.masks, actors, target.name)
+        if not entries:
+            return None
+        return Masks(entries, bytes.fromhex(self.settings["mask_keys"][target.name]))
+
     async def keep_cancel_key(self, opened: Opened, issued: bytes, upstream: bytes) -> None:
         """Let a later flow cancel what runs under `issued`."""
         with contextlib.suppress(ChannelError):  # then a cancel finds nothing, and is refused
@@ -173,6 +184,7 @@ class Worker:
     _draining = False
 
     async def _on_policy(self, args: dict[str, Any]) -> dict[str, Any]:
+        self.settings["mask_keys"] = args["mask_keys"]
         self.gate.replace_policy(Policy.from_json(args["policy"]))
         for flow in self._flows:
             flow.classify()
@@ -205,8 +217,12 @@ class Worker:
             self._done.set()  # without a supervisor nothing can be attributed
 
     async def _flush_recordings(self) -> None:
+        forgotten = time.monotonic()
         while True:
             await asyncio.sleep(FLUSH_INTERVAL)
+            if time.monotonic() - forgotten >= CATALOG_SECONDS:
+                forgotten = time.monotonic()
+                self.gate.forget_catalogs()
             for flow in list(self._flows):
                 flow.flush_recording()
 

@@ -6,7 +6,7 @@ cost of a dataclass or a named tuple.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
@@ -66,7 +66,7 @@ class Ruling:
     text: str | None = None
     would: Verdict | None = None
     settings: tuple[str, ...] = ()
-    rewritten: str | None = None
+    rewritten: str | None = field(default=None, repr=False)  # it can hold a mask's key: never recorded
     masked: tuple[str, ...] = ()
     approval: str = ""
 

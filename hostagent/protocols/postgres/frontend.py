@@ -328,7 +328,10 @@ class Frontend:
         conversation = self._conversation
         conversation.batch = asked.kind in (PARSE, BIND)
         rewritten = decision.ruling.rewritten
-        if rewritten is not None and not self._replace(asked, rewritten):
+        if asked.kind == BIND and asked.statement is not None and asked.statement.sent != rewritten:
+            self._deny(asked, OUTDATED)
+            return
+        if rewritten is not None and asked.kind != BIND and not self._replace(asked, rewritten):
             return
         if asked.kind == PARSE:
             before = conversation.statements.put(asked.name, asked.statement)
@@ -346,12 +349,7 @@ class Frontend:
         self._passage.begin(asked.total, drop=replaced, captured=asked.kind in (QUERY, PARSE))
 
     def _replace(self, asked: Asked, rewritten: str) -> bool:
-        """Send the masked text in the client's place; of a Bind, see that it was the one prepared. False: denied."""
-        if asked.kind == BIND:
-            if asked.statement is not None and asked.statement.sent != rewritten:
-                self._deny(asked, OUTDATED)
-                return False
-            return True
+        """Send the masked text in the client's place. False: denied."""
         try:
             raw = rewritten.encode(self._conversation.settings.codec)
         except UnicodeEncodeError:

@@ -1,7 +1,7 @@
 """What a sealed session says in the server's place: errors and notices built again from their SQLSTATE.
 
 A message text can quote a value (22P02 quotes what it could not read, 23514 the whole row), and where masks are in
-force nobody knows whose. Kept: severity, SQLSTATE, position, and the names that PostgreSQL gives in fields of their own. The
+force nobody knows whose. Kept: severity, SQLSTATE, position, and the names that PostgreSQL gives in own fields. The
 text is kept only for classes in which it speaks of the statement and the catalog, not of data.
 
 Source: PostgreSQL documentation, "Error and Notice Message Fields" and appendix "PostgreSQL Error Codes".

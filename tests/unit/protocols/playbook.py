@@ -64,6 +64,28 @@ class Allowed:
     settings: tuple[str, ...] = ()
     text: str | None = None
     verdict: Verdict = Verdict.ALLOW
+    rewritten: str | None = None
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Masks are in force; no result may hold these columns (table OID, attribute number)."""
+
+    forbidden: frozenset[tuple[int, int]] = frozenset()
+
+
+@dataclass(frozen=True)
+class LooksUp:
+    """The pump has a question of ours to the server."""
+
+    question: str
+
+
+@dataclass(frozen=True)
+class Waits:
+    """A human is asked about the request; the client is told this."""
+
+    told: str
 
 
 @dataclass(frozen=True)
@@ -73,7 +95,10 @@ class Denied:
     text: str | None = None
 
 
-Event = FromClient | FromUpstream | Connected | ClientEof | UpstreamLost | TlsStarted | CancelFound | Allowed | Denied
+Event = (
+    FromClient | FromUpstream | Connected | ClientEof | UpstreamLost | TlsStarted | CancelFound | Allowed | Denied
+    | Sealed | LooksUp | Waits
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -146,8 +171,16 @@ class Player:
                 session.tls_started(leg, binding)
             case CancelFound(key):
                 session.cancel_found(key)
-            case Allowed(kinds, settings, text, verdict):
-                self._answer(Ruling(verdict, "r", "yes", kinds, text=text, settings=settings))
+            case Allowed(kinds, settings, text, verdict, rewritten):
+                self._answer(Ruling(verdict, "r", "yes", kinds, text=text, settings=settings, rewritten=rewritten))
+            case Sealed(forbidden):
+                session.sealed = True
+                session.forbidden = set(forbidden)
+            case LooksUp(question):
+                session.look_up(question)
+            case Waits(told):
+                assert self.asked is not None
+                session.waiting(self.asked, told)
             case Denied(reason, rule, text):
                 self._answer(Ruling(Verdict.DENY, rule, reason, text=text))
 

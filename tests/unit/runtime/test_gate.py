@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime import gate as gate_module
 from hostagent.runtime.gate import Gate
+from hostagent.runtime.masking import LookupFailed
 from hostagent.sql.analysis import Analysis, Unanalyzed
+from hostagent.sql.masking.values import Mask, MaskKind, Masks
 from hostagent.sql.postgres import analyze
-from hostagent.values.decision import Decision, Outcome, Verdict
+from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 from hostagent.values.flow import Endpoint, FlowId, FlowKey
 
 POLICY = """
@@ -60,6 +63,7 @@ class Asker:
         self.context = FlowContext(FlowId("f"), key, None, None)
         self.gated = False
         self.scope = None
+        self.masks: Masks | None = None
         self.given: Decision | None = None  # at once, and not recorded yet
         self.heard: list[Decision] = []
         self.recorded_by_then: list[int] = []
@@ -77,6 +81,9 @@ class Asker:
         if self.given is not None:
             decision, self.given = self.given, None
             self.decided(Request(1, Phase.EXECUTE, ""), decision)
+
+    async def look_up(self, question: str) -> str:
+        raise LookupFailed("not here")
 
     def unrecorded(self, error: RecordingError) -> None:
         self.given = None
@@ -234,6 +241,55 @@ def test_a_new_policy_is_asked_anew(play: Play, tmp_path: Path) -> None:
         (tmp_path / "policy.yaml").write_text(POLICY.replace("kinds: read", "kinds: write"))
         stage.gate.replace_policy(load_policy(tmp_path))
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.DENY
+
+    play(scenario)
+
+
+MASKS = Masks((Mask("m", MaskKind.REDACT, ("app.users.ssn",)),))
+
+
+@pytest.mark.parametrize(
+    ("schemas", "forgotten", "times"),
+    [(("public",), False, 1), (("public",), True, 2), (None, False, 2)],
+    ids=["remembered", "the catalog may have changed", "no known search path"],
+)
+def test_a_masked_text_is_remembered_while_its_catalog_holds(
+    play: Play, monkeypatch: pytest.MonkeyPatch, schemas: tuple[str, ...] | None, forgotten: bool, times: int
+) -> None:
+    rewritten: list[str] = []
+
+    async def masked(_path: str, _asker: object, request: Request, ruling: Ruling, _masks: Masks) -> Ruling:
+        rewritten.append(request.text)
+        return replace(ruling, rewritten="select 1")
+
+    async def scenario(stage: Stage) -> None:
+        stage.asker.masks = MASKS
+        monkeypatch.setattr(gate_module, "masked", masked)
+        for _ in range(2):
+            decision = await stage.ask("SELECT a FROM t", schemas=schemas)
+            assert decision.ruling.rewritten == "select 1"
+            if forgotten:
+                stage.gate.forget_catalogs()
+        assert len(rewritten) == times
+        assert b"select 1" not in b"".join(stage.journal.lines)
+
+    play(scenario)
+
+
+def test_a_masked_text_is_not_remembered_for_other_literals_nor_without_masks(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def masked(_path: str, _asker: object, request: Request, ruling: Ruling, _masks: Masks) -> Ruling:
+        return replace(ruling, rewritten="masked: " + request.text)
+
+    async def scenario(stage: Stage) -> None:
+        monkeypatch.setattr(gate_module, "masked", masked)
+        stage.asker.masks = MASKS
+        for text in ("SELECT a FROM t WHERE b = 1", "SELECT a FROM t WHERE b = 2"):
+            assert (await stage.ask(text, schemas=("public",))).ruling.rewritten == "masked: " + text
+        stage.asker.masks = None
+        stage.asker.scope = None
+        assert (await stage.ask("SELECT a FROM t WHERE b = 1", schemas=("public",))).ruling.rewritten is None
 
     play(scenario)
 

@@ -1,0 +1,61 @@
+"""Masking a statement before it is sent: the analyzer rewrites it, and the session is asked what the server has.
+
+    rewrite ──NeedsMore──▶ look up in the client's own session ──▶ rewrite … ──▶ Rewritten: sent in its place
+                                                                             └─▶ Unsafe: denied, with what to write
+
+Rules
+1.  Whatever is no Rewritten denies: no answer, no catalog, too many rounds. In `observe` too: a mask is no rule.
+2.  What a catalog said holds for CATALOG_SECONDS, and no longer than until a statement of this worker may have changed
+    it; others' changes are seen after that time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+from hostagent.protocols.base import Request
+from hostagent.sql.client import rewrite
+from hostagent.sql.masking.query import catalog_query
+from hostagent.sql.masking.values import Masks, Rewritten, Unsafe
+from hostagent.values.decision import Ruling, Verdict
+
+CATALOG_SECONDS = 60.0
+MAX_ROUNDS = 6  # the names, what they are made of, and views upon views
+REWRITE_DEADLINE = 5.0  # seconds a round
+
+CHANGING = frozenset({"create", "alter", "drop", "do", "call", "role", "system", "maintenance", "function_call"})
+FUNCTION_CALL = "a FunctionCall message cannot be masked: send the call as a statement"
+
+
+class LookupFailed(Exception):
+    """The server could not be asked; the text says why."""
+
+
+class Asked(Protocol):
+    """What masking needs of a flow."""
+
+    async def look_up(self, question: str) -> str: ...
+
+
+async def masked(analyzer: str, flow: Asked, request: Request, ruling: Ruling, masks: Masks) -> Ruling:
+    """The ruling with the text to send, or a denial."""
+    if request.function_oid is not None:
+        return _denied(ruling, FUNCTION_CALL)
+    catalog = ""
+    for _ in range(MAX_ROUNDS):
+        result = await rewrite(analyzer, request.text, catalog, masks, REWRITE_DEADLINE)
+        if isinstance(result, Rewritten):
+            return replace(ruling, rewritten=result.text, masked=result.masked)
+        if isinstance(result, Unsafe):
+            return _denied(ruling, result.reason, result.fix)
+        try:
+            catalog = await flow.look_up(catalog_query(result.needs))
+        except (LookupFailed, ValueError) as error:
+            return _denied(ruling, f"the catalog could not be read: {error}")
+    return _denied(ruling, "its views are nested too deeply")
+
+
+def _denied(ruling: Ruling, reason: str, fix: str = "") -> Ruling:
+    said = f"columns are masked here: {reason}" + (f"; {fix}" if fix else "")
+    return replace(ruling, verdict=Verdict.DENY, rule="", reason=said, would=None, approval="")

@@ -1,0 +1,304 @@
+"""Masks in force: lookups between the client's messages, rewritten texts, and what a sealed session lets through."""
+
+from __future__ import annotations
+
+import pytest
+
+from hostagent.protocols.base import Finished, LookedUp
+from hostagent.protocols.postgres import messages as m
+from hostagent.protocols.postgres.denial import Refused
+from hostagent.protocols.postgres.lookup import Lookup
+from hostagent.protocols.postgres.sealed import WITHHELD
+from hostagent.values.decision import Outcome
+from tests.unit.protocols.playbook import (
+    Allowed,
+    Asks,
+    Denied,
+    FromClient,
+    FromUpstream,
+    LooksUp,
+    Playbook,
+    Sealed,
+    ToClient,
+    ToUpstream,
+    Waits,
+)
+from tests.unit.protocols.postgres.wire import (
+    ANSWER,
+    BOUND,
+    CLOSED,
+    PARSED,
+    PILL,
+    READY,
+    READY_FAILED,
+    SYNC,
+    SYNTAX,
+    bind,
+    denied,
+    error,
+    execute,
+    logged_in,
+    message,
+    parse,
+    query,
+    row,
+    tag,
+)
+
+FOUND = PARSED + BOUND + row(b"{}") + tag("SELECT 1") + CLOSED + CLOSED
+
+
+def lookup(question: str, within: bool = False) -> bytes:
+    return Lookup(within).messages(question.encode())
+
+
+def finished(number: int, size: int = 15) -> Finished:
+    return Finished(f"d{number}", Outcome(1, size))
+
+
+def test_a_question_is_asked_and_the_masked_text_is_sent_in_the_place_of_the_clients() -> None:
+    play = (
+        logged_in()
+        >> Sealed()
+        >> FromClient(query("select ssn from users"))
+        << Asks("select ssn from users")
+        >> LooksUp("catalog")
+        << ToUpstream(lookup("catalog"))
+        >> FromUpstream(FOUND + READY)
+        << LookedUp("{}")
+        >> Allowed(rewritten="select '***' from users")
+        << ToUpstream(query("select '***' from users"))
+        >> FromUpstream(ANSWER)
+        << ToClient(ANSWER)
+        << finished(1, 11)
+    )
+    assert b"ssn from users" not in play.trace.to_upstream
+    play.done()
+
+
+def test_the_question_waits_until_all_is_answered_as_a_copy_could_be_under_way() -> None:
+    (
+        logged_in()
+        >> FromClient(query("copy t from stdin"))
+        << Asks("copy t from stdin")
+        >> Allowed(("copy_from",))
+        << ToUpstream(query("copy t from stdin"))
+        >> FromClient(query("select ssn from users"))
+        << Asks("select ssn from users")
+        >> LooksUp("catalog")
+        >> FromUpstream(error("42P01") + READY)
+        << ToUpstream(lookup("catalog"))
+        << ToClient(error("42P01") + READY)
+        << Finished("d1", Outcome(0, 0, "42P01"))
+        >> FromUpstream(FOUND + READY)
+        << LookedUp("{}")
+        >> Allowed(rewritten="select 1")
+        << ToUpstream(query("select 1"))
+    ).done(cut=False)
+
+
+def test_within_a_batch_no_sync_is_sent_and_the_client_sees_no_answer_of_ours() -> None:
+    (
+        logged_in()
+        >> FromClient(parse("select 1", "a") + bind("", "a") + execute() + parse("select ssn", "b") + SYNC)
+        << Asks("select 1", "prepare")
+        >> Allowed()
+        << ToUpstream(parse("select 1", "a"))
+        << Asks("select 1", "execute")
+        >> Allowed()
+        << ToUpstream(bind("", "a") + execute())
+        << Asks("select ssn", "prepare")
+        >> LooksUp("catalog")
+        << ToUpstream(lookup("catalog", within=True))
+        >> FromUpstream(PARSED + BOUND + row(b"1") + tag("SELECT 1") + FOUND)
+        << ToClient(PARSED + BOUND + row(b"1") + tag("SELECT 1"))
+        << finished(2, 11)
+        << LookedUp("{}")
+        >> Allowed(rewritten="select '***'")
+        << ToUpstream(parse("select '***'", "b") + SYNC)
+        >> FromUpstream(PARSED + READY)
+        << ToClient(PARSED + READY)
+    ).done()
+
+
+def test_a_question_in_a_failed_transaction_denies_the_statement_and_no_more() -> None:
+    (
+        logged_in()
+        >> FromClient(query("select broken"))
+        << Asks("select broken")
+        >> Allowed()
+        << ToUpstream(query("select broken"))
+        >> FromUpstream(error("42703") + READY_FAILED)
+        << ToClient(error("42703") + READY_FAILED)
+        << Finished("d1", Outcome(0, 0, "42703"))
+        >> FromClient(query("select ssn from users"))
+        << Asks("select ssn from users")
+        >> LooksUp("catalog")
+        << ToUpstream(lookup("catalog"))
+        >> FromUpstream(error("25P02", text="aborted") + READY_FAILED)
+        << LookedUp(None, "aborted (25P02)")
+        >> Denied("no catalog")
+        << ToUpstream(PILL)
+        >> FromUpstream(SYNTAX + READY_FAILED)
+        << ToClient(denied("no catalog", number=2) + READY_FAILED)
+    ).done()
+
+
+def test_a_question_that_fails_within_a_batch_is_the_error_of_that_batch() -> None:
+    told = m.error_response("ERROR", "42501", "the catalog could not be read: gone (42P01)")
+    (
+        logged_in()
+        >> FromClient(parse("select 1", "a") + parse("select ssn", "b") + SYNC)
+        << Asks("select 1", "prepare")
+        >> Allowed()
+        << ToUpstream(parse("select 1", "a"))
+        << Asks("select ssn", "prepare")
+        >> LooksUp("catalog")
+        << ToUpstream(lookup("catalog", within=True))
+        >> FromUpstream(PARSED + error("42P01", text="gone"))
+        << ToClient(PARSED + told)
+        << LookedUp(None, "gone (42P01)")
+        >> Denied("no catalog")
+        << ToUpstream(SYNC)
+        >> FromUpstream(READY)
+        << ToClient(READY)
+    ).done()
+
+
+def test_an_earlier_error_of_the_batch_answers_the_question() -> None:
+    (
+        logged_in()
+        >> FromClient(parse("selec", "a") + parse("select ssn", "b") + SYNC)
+        << Asks("selec", "prepare")
+        >> Allowed()
+        << ToUpstream(parse("selec", "a"))
+        << Asks("select ssn", "prepare")
+        >> LooksUp("catalog")
+        << ToUpstream(lookup("catalog", within=True))
+        >> FromUpstream(error("42601"))
+        << ToClient(error("42601"))
+        << LookedUp(None, "an earlier statement of the batch failed")
+        >> Denied()
+        << ToUpstream(SYNC)
+        >> FromUpstream(READY)
+        << ToClient(READY)
+    ).done()
+
+
+def masked_and_prepared() -> Playbook:
+    return (
+        logged_in()
+        >> Sealed()
+        >> FromClient(parse("select ssn", "s") + SYNC)
+        << Asks("select ssn", "prepare")
+        >> Allowed(rewritten="select '***'")
+        << ToUpstream(parse("select '***'", "s") + SYNC)
+        >> FromUpstream(PARSED + READY)
+        << ToClient(PARSED + READY)
+    )
+
+
+def test_a_prepared_statement_runs_as_it_was_masked() -> None:
+    (
+        masked_and_prepared()
+        >> FromClient(bind("", "s") + execute() + SYNC)
+        << Asks("select ssn", "execute")
+        >> Allowed(rewritten="select '***'")
+        << ToUpstream(bind("", "s") + execute() + SYNC)
+    ).done()
+
+
+@pytest.mark.parametrize("now", ["select left('***', 1)", None])
+def test_a_prepared_statement_masked_otherwise_since_has_to_be_prepared_again(now: str | None) -> None:
+    play = (
+        masked_and_prepared()
+        >> FromClient(bind("", "s") + execute() + SYNC)
+        << Asks("select ssn", "execute")
+        >> Allowed(rewritten=now)
+    )
+    assert bind("", "s") not in play.trace.to_upstream
+    play._outputs.clear()
+    play >> FromUpstream(SYNTAX + READY)
+    assert b"prepared statement was masked by another policy" in play.trace.to_client
+    assert b"Prepare it again" in play.trace.to_client
+
+
+def test_a_statement_prepared_before_there_were_masks_has_to_be_prepared_again() -> None:
+    play = (
+        logged_in()
+        >> FromClient(parse("select ssn", "s") + SYNC)
+        << Asks("select ssn", "prepare")
+        >> Allowed()
+        << ToUpstream(parse("select ssn", "s") + SYNC)
+        >> FromUpstream(PARSED + READY)
+        << ToClient(PARSED + READY)
+        >> Sealed()
+        >> FromClient(bind("", "s") + execute() + SYNC)
+        << Asks("select ssn", "execute")
+        >> Allowed(rewritten="select '***'")
+    )
+    assert bind("", "s") not in play.trace.to_upstream
+
+
+def answered(server: bytes) -> bytes:
+    play = (
+        logged_in()
+        >> Sealed(frozenset({(7, 3)}))
+        >> FromClient(query("select 1"))
+        << Asks("select 1")
+        >> Allowed()
+        << ToUpstream(query("select 1"))
+    )
+    before = len(play.trace.to_client)
+    play >> FromUpstream(server)
+    return bytes(play.trace.to_client[before:])
+
+
+@pytest.mark.parametrize("code", ["22P02", "23514", "P0001", "XX000", "38000", ""])
+def test_texts_that_can_quote_a_value_are_built_again(code: str) -> None:
+    fields = {"S": "ERROR", "V": "ERROR", "C": code, "M": "987-65", "D": "row 987-65", "H": "987-65", "W": "987-65"}
+    shown = answered(m.report(m.ERROR, {**fields, "P": "8", "q": "987-65", "n": "users_check"}) + READY)
+    assert b"987-65" not in shown and WITHHELD.encode() in shown
+    assert b"P8\0" in shown and b"nusers_check\0" in shown and shown.endswith(READY)
+
+
+def test_texts_that_speak_of_the_statement_stay() -> None:
+    shown = answered(error("42P01", text='relation "nope" does not exist') + READY)
+    assert b'relation "nope" does not exist' in shown
+
+
+def test_notices_are_built_again() -> None:
+    notice = m.report(m.NOTICE, {"S": "NOTICE", "C": "00000", "M": "987-65", "D": "987-65"})
+    assert b"987-65" not in answered(notice + ANSWER)
+    assert ANSWER in answered(notice + ANSWER)
+
+
+def columns(oid: int, number: int) -> bytes:
+    return message("T", b"\0\1ssn\0" + oid.to_bytes(4, "big") + number.to_bytes(2, "big") + bytes(12))
+
+
+def test_a_result_with_a_masked_column_ends_the_session_before_any_row() -> None:
+    shown = answered(columns(7, 3) + row(b"987-65") + tag("SELECT 1") + READY)
+    assert b"987-65" not in shown
+    assert shown == Refused("42501", "denied by policy: the server answered with a masked column").response()
+
+
+def test_a_result_with_another_column_of_that_relation_passes() -> None:
+    whole = columns(7, 2) + row(b"1") + tag("SELECT 1") + READY
+    assert answered(whole) == whole
+
+
+def test_the_client_is_told_that_a_human_is_asked_and_its_leaving_is_noticed() -> None:
+    play = logged_in() >> FromClient(query("drop table t")) << Asks("drop table t")
+    assert play.session.client_held
+    play >> Waits("asked as d1") << ToClient(m.notice("asked as d1"))
+    assert not play.session.client_held  # its bytes are read, so its end is seen
+    play >> FromClient(query("select 2"))
+    play >> Allowed(("drop",)) << ToUpstream(query("drop table t")) << Asks("select 2")
+
+
+def test_what_is_taken_while_a_human_is_asked_is_bounded() -> None:
+    play = logged_in() >> FromClient(query("drop table t")) << Asks("drop table t") >> Waits("w")
+    play._outputs.clear()
+    play >> FromClient(bytes(2 << 20))
+    assert play.session.client_held
