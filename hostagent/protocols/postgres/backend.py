@@ -225,6 +225,8 @@ class Backend:
         """The head has its answer."""
         self._counted = False
         self._queue.pop()
+        if head.undo is not None:
+            head.undo.settle()
         if head.run is not None and head.awaited != Awaited.BIND:
             self._conversation.finish(head.run)
 

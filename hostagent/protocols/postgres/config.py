@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from hostagent.protocols.base import Credential
 from hostagent.protocols.postgres.scram import SaltedPasswords
+from hostagent.protocols.postgres.scram_server import Verifier
 from hostagent.values.target import UpstreamTls
 
 
@@ -30,7 +31,7 @@ class PostgresConfig:
     """One session's target. `target` names it in errors; `salted` remembers SCRAM keys from session to session.
 
     `client_tls`: whether SSLRequest is answered with S. `random_bytes(n)` gives n random bytes
-    from a cryptographic source (cancel keys, SCRAM nonces).
+    from a cryptographic source (cancel keys, SCRAM nonces). `placeholder`: clients must show that they know it.
     """
 
     target: str
@@ -40,3 +41,4 @@ class PostgresConfig:
     random_bytes: Callable[[int], bytes]
     client_tls: bool = True
     limits: Limits = field(default_factory=Limits)
+    placeholder: Verifier | None = None

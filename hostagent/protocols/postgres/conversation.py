@@ -16,16 +16,16 @@ class Conversation:
 
     `skipping`: the server skips what the client sends until Sync, so it is dropped. `copy_run`: set while the server
     reads COPY data. `reading_changes`: a statement was sent that may change how bytes are read; until all answers are
-    in, no further text is read. `batch`: the client has sent something since its last Sync or Query. `lookups`: how
+    in, no further text is read. `in_batch`: the client has sent something since its last Sync or Query. `lookups`: how
     many questions of ours are out. `closed`: nothing more is read from either side.
     """
 
     __slots__ = (
         "_deallocated",
         "_harmless",
-        "batch",
         "closed",
         "copy_run",
+        "in_batch",
         "limits",
         "lookups",
         "portals",
@@ -35,6 +35,7 @@ class Conversation:
         "settings",
         "skipping",
         "statements",
+        "syncs",
     )
 
     def __init__(self, session: Session, limits: Limits) -> None:
@@ -48,8 +49,9 @@ class Conversation:
         self.copy_run: Run | None = None
         self.reading_changes = False
         self.closed = False
-        self.batch = False
+        self.in_batch = False
         self.lookups = 0
+        self.syncs = 0  # sent by the client
         self._deallocated = False
         self._harmless: Ruling | None = None  # the last ruling that was found to change nothing here
 

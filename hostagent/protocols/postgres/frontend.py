@@ -222,7 +222,7 @@ class Frontend:
             why = f"the statement is not valid {self._conversation.settings.encoding}"
             self._ask(kind, total, phase, why, wire="unreadable")
             return
-        self._ask(kind, total, phase, text, name, Statement(text) if kind == PARSE else None)
+        self._ask(kind, total, phase, text, name, Statement(text, self._conversation.syncs) if kind == PARSE else None)
 
     def _bind(self, total: int) -> None:
         inbox = self._inbox
@@ -242,6 +242,8 @@ class Frontend:
             shown = name.decode("utf-8", "replace")
             denial = Denial("26000", f'prepared statement "{shown}" does not exist')
             self._deny(unasked(BIND, total, portal), denial)
+        elif not statement.settled and statement.batch != self._conversation.syncs:
+            self.stalled = True
         elif self._conversation.portals.full(portal):
             self._deny(unasked(BIND, total, portal), TOO_MANY)
         else:
@@ -258,7 +260,8 @@ class Frontend:
                 raise PeerError("a Sync or Flush message with contents")
             if kind == SYNC:
                 self._conversation.skipping = False
-                self._conversation.batch = False
+                self._conversation.in_batch = False
+                self._conversation.syncs += 1
                 self._queue.append(Expected(Awaited.SYNC))
         elif kind == TERMINATE:
             self._terminate()
@@ -270,7 +273,7 @@ class Frontend:
     def _named(self, kind: int, total: int, body: bytes) -> bool:
         """Expect the answer to a Describe, Close or Execute. False when it was denied."""
         conversation = self._conversation
-        conversation.batch = True
+        conversation.in_batch = True
         what, name = (0x50, messages.execute_body(body)) if kind == EXECUTE else messages.name_body(body)
         if len(name) > MAX_NAME:
             self._deny(unasked(kind, total, name), NAME_TOO_LONG)
@@ -283,13 +286,16 @@ class Frontend:
                 shown = name.decode("utf-8", "replace")
                 self._deny(unasked(kind, total, name), Denial("34000", f'portal "{shown}" does not exist'))
                 return False
+            if not run.settled and run.batch != conversation.syncs:
+                self.stalled = True
+                return False
             conversation.reading_changes = conversation.reading_changes or run.lexical
             self._queue.append(Expected(Awaited.EXECUTE, run))
         elif what == 0x53:
-            undo = Undo(conversation.statements, name, conversation.statements.put(name, None))
+            undo = Undo(conversation.statements, name, None)
             self._queue.append(Expected(Awaited.CLOSE, undo=undo))
         else:
-            gone = Undo(conversation.portals, name, conversation.portals.put(name, None))
+            gone = Undo(conversation.portals, name, None)
             self._queue.append(Expected(Awaited.CLOSE, undo=gone))
         return True
 
@@ -326,7 +332,7 @@ class Frontend:
 
     def _forward(self, asked: Asked, decision: Decision) -> None:
         conversation = self._conversation
-        conversation.batch = asked.kind in (PARSE, BIND)
+        conversation.in_batch = asked.kind in (PARSE, BIND)
         rewritten = decision.ruling.rewritten
         if asked.kind == BIND and asked.statement is not None and asked.statement.sent != rewritten:
             self._deny(asked, OUTDATED)
@@ -334,13 +340,11 @@ class Frontend:
         if rewritten is not None and asked.kind != BIND and not self._replace(asked, rewritten):
             return
         if asked.kind == PARSE:
-            before = conversation.statements.put(asked.name, asked.statement)
-            item = Expected(Awaited.PARSE, undo=Undo(conversation.statements, asked.name, before))
+            item = Expected(Awaited.PARSE, undo=Undo(conversation.statements, asked.name, asked.statement))
         else:
-            run = Run(decision.id, conversation.ran(decision.ruling))
+            run = Run(decision.id, conversation.ran(decision.ruling), conversation.syncs)
             if asked.kind == BIND:
-                before_portal = conversation.portals.put(asked.name, run)
-                item = Expected(Awaited.BIND, run, undo=Undo(conversation.portals, asked.name, before_portal))
+                item = Expected(Awaited.BIND, run, undo=Undo(conversation.portals, asked.name, run))
             else:
                 conversation.reading_changes = conversation.reading_changes or run.lexical
                 item = Expected(Awaited.QUERY if asked.kind == QUERY else Awaited.CALL, run)
@@ -366,14 +370,14 @@ class Frontend:
     def _deny(self, asked: Asked, denial: Denial) -> None:
         self._passage.put_out()
         if asked.kind == QUERY or asked.kind == FUNCTION_CALL:
-            self._conversation.batch = False
+            self._conversation.in_batch = False
             self._session.to_upstream.append(PILL_QUERY)
             self._queue.append(Expected(Awaited.PILL_QUERY, denial=denial))
         else:
             unnamed = asked.kind == PARSE and not asked.name
             self._session.to_upstream.append(PILL_PARSE_UNNAMED if unnamed else PILL_PARSE)
             self._queue.append(Expected(Awaited.PILL_PARSE, denial=denial))
-            self._conversation.batch = True
+            self._conversation.in_batch = True
             self._conversation.skipping = True
         self._passage.begin(asked.total, drop=True)
 

@@ -1,5 +1,7 @@
-"""From our startup message to the first ReadyForQuery that the client sees.
+"""From the client's startup message to the first ReadyForQuery that it sees.
 
+Where the target has a placeholder password, the client proves to know it first (`client_auth.py`): the server is not
+logged in to for one that does not. Then our startup message goes out.
 The server's messages are read whole and one by one: the login (`auth.py`), then its parameters and cancel key, then
 the answer to our own question (`probe.py`). The client gets our cancel key in place of the server's.
 """
@@ -10,6 +12,7 @@ from hostagent.errors import PeerError
 from hostagent.protocols.base import Describe, KeepCancelKey, Leg, Session
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.auth import MAX_ANSWER, Held, Login, Relayed
+from hostagent.protocols.postgres.client_auth import ClientProof
 from hostagent.protocols.postgres.config import PostgresConfig
 from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.probe import PROBE, Probe
@@ -30,7 +33,9 @@ class Opening:
         startup: Startup,
         client_tls: bool,
         binding: bytes,
+        client_binding: bytes = b"",
     ) -> None:
+        """`binding` and `client_binding`: tls-server-end-point data of the server's certificate, and of our leaf."""
         self.ready = False
         self._session = session
         self._config = config
@@ -45,8 +50,12 @@ class Opening:
             Relayed(config.target, client_tls) if credential is None else Held(config, credential, binding)
         )
         settings.started(startup.get("client_encoding"), startup.get("database") or startup.get("user"))
-        sent = startup if credential is None else startup.with_user(credential.user)
-        session.to_upstream.append(sent.encode())
+        self._proof: ClientProof | None = None
+        if config.placeholder is None:
+            self._start()
+        else:
+            self._proof = ClientProof(config, config.placeholder, client_binding)
+            session.to_client.append(self._proof.demand())
 
     def message(self, whole: bytes) -> None:
         """Take one message of the server. Raises `Refused` or PeerError."""
@@ -55,6 +64,8 @@ class Opening:
             self._settings.status(*messages.parameter_status(body))
         if self.failed:
             raise PeerError("a message from the server after its refusal")
+        if self._proof is not None and kind != messages.ERROR:
+            raise PeerError("a message from the server before it was asked anything")
         if not self._accepted:
             self._before_login(kind, body, whole)
         elif kind in _PASSED:
@@ -72,8 +83,8 @@ class Opening:
             raise PeerError(f"an unexpected message {chr(kind)!r} from the server")
 
     def answered(self, inbox: Inbox) -> bool:
-        """Send the client's password message on, when one is demanded and there. True when the client gave up."""
-        if not self._login.awaiting:
+        """Take the client's password message, when one is demanded and there. True when the client gave up."""
+        if self._proof is None and not self._login.awaiting:
             return False
         inbox.need = messages.HEADER_SIZE
         if not inbox.ready():
@@ -85,13 +96,29 @@ class Opening:
             raise PeerError("no password message where one was demanded")
         inbox.need = length + 1
         if inbox.ready():
-            self._session.to_upstream.append(inbox.data[inbox.pos : inbox.pos + length + 1])
+            whole = inbox.data[inbox.pos : inbox.pos + length + 1]
             inbox.pos += length + 1
             inbox.need = 1
-            self._login.awaiting = False
+            self._answer(whole)
         return False
 
     # --- login ------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        credential = self._config.credential
+        sent = self._startup if credential is None else self._startup.with_user(credential.user)
+        self._session.to_upstream.append(sent.encode())
+
+    def _answer(self, whole: bytes) -> None:
+        """A password message: of the client's proof to us, or, relayed, of its login to the server."""
+        if self._proof is None:
+            self._session.to_upstream.append(whole)
+            self._login.awaiting = False
+            return
+        self._session.to_client.append(self._proof.answered(whole[messages.HEADER_SIZE :]))
+        if self._proof.complete:
+            self._proof = None
+            self._start()
 
     def _before_login(self, kind: int, body: bytes, whole: bytes) -> None:
         if kind == messages.AUTHENTICATION:

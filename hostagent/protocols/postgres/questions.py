@@ -30,9 +30,9 @@ class Questions:
         """Send what waits, if it may go now."""
         conversation = self._conversation
         queue = conversation.queue
-        if not self._question or conversation.closed or (queue.head is not None and not conversation.batch):
+        if not self._question or conversation.closed or (queue.head is not None and not conversation.in_batch):
             return
-        lookup = Lookup(conversation.batch)
+        lookup = Lookup(conversation.in_batch)
         question, self._question = self._question.encode(conversation.settings.codec), ""
         conversation.session.to_upstream.append(lookup.messages(question))
         for awaited in _AWAITED if lookup.within else (*_AWAITED, Awaited.SYNC):

@@ -16,7 +16,9 @@ from hostagent.protocols.postgres.lookup import Lookup
 
 
 class Weighted(Protocol):
-    """Something whose memory is counted, in bytes."""
+    """Something whose memory is counted, in bytes; `settled` once the server has said that it is there."""
+
+    settled: bool
 
     @property
     def weight(self) -> int: ...
@@ -46,15 +48,17 @@ ENDS_WITH_READY: Final = frozenset({Awaited.QUERY, Awaited.CALL, Awaited.SYNC, A
 class Run:
     """What one forwarded decision has produced so far. `told`: its end was reported at least once.
 
-    `lexical`: running it may change how the bytes after it are read.
+    `lexical`: running it may change how the bytes after it are read. `batch`, `settled`: see `Statement`.
     """
 
-    __slots__ = ("bytes", "decision_id", "error", "lexical", "rows", "told")
+    __slots__ = ("batch", "bytes", "decision_id", "error", "lexical", "rows", "settled", "told")
     weight = 256
 
-    def __init__(self, decision_id: str, lexical: bool = False) -> None:
+    def __init__(self, decision_id: str, lexical: bool = False, batch: int = 0) -> None:
         self.decision_id = decision_id
         self.lexical = lexical
+        self.batch = batch
+        self.settled = False
         self.rows = 0
         self.bytes = 0
         self.error = ""
@@ -64,13 +68,14 @@ class Run:
 class Names(Generic[Value]):
     """The client's names for prepared statements or portals, with undo for what the server did not do."""
 
-    __slots__ = ("_limit", "_values", "_weight", "_weight_limit")
+    __slots__ = ("_limit", "_values", "_weight", "_weight_limit", "clearings")
 
     def __init__(self, limit: int, weight_limit: int) -> None:
         self._values: dict[bytes, Value] = {}
         self._weight = 0
         self._limit = limit
         self._weight_limit = weight_limit
+        self.clearings = 0
 
     def __len__(self) -> int:
         return len(self._values)
@@ -97,32 +102,48 @@ class Names(Generic[Value]):
         """Forget all names."""
         self._values.clear()
         self._weight = 0
+        self.clearings += 1
 
 
 class Statement:
-    """A prepared statement: its text as the client wrote it, and what was sent in its place, if anything was."""
+    """A prepared statement: its text as the client wrote it, and what was `sent` in its place, if anything was.
 
-    __slots__ = ("sent", "text", "weight")
+    `batch` counts the Syncs that were sent before it. Until it is `settled` nobody knows what its name means to the
+    server once a Sync stands behind it: if it fails, the server goes on with what the name meant before.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("batch", "sent", "settled", "text", "weight")
+
+    def __init__(self, text: str, batch: int = 0) -> None:
         self.text = text
         self.sent: str | None = None
+        self.batch = batch
+        self.settled = False
         self.weight = 256 + len(text)
 
 
 class Undo(Generic[Value]):
-    """Gives a name back what it stood for."""
+    """A change of a name that the server may not make. What it restores it knows to be there; else nothing."""
 
-    __slots__ = ("_name", "_names", "_previous")
+    __slots__ = ("_clearings", "_name", "_names", "_previous", "_value")
 
-    def __init__(self, names: Names[Value], name: bytes, previous: Value | None) -> None:
+    def __init__(self, names: Names[Value], name: bytes, value: Value | None) -> None:
         self._names = names
         self._name = name
-        self._previous = previous
+        self._value = value
+        self._previous = names.put(name, value)
+        self._clearings = names.clearings
+
+    def settle(self) -> None:
+        """The server made the change."""
+        if self._value is not None:
+            self._value.settled = True
 
     def __call__(self) -> None:
-        """Take the assumption back."""
-        self._names.put(self._name, self._previous)
+        """Take the change back, unless there was another since."""
+        names, previous = self._names, self._previous
+        if names.clearings == self._clearings and names.get(self._name) is self._value:
+            names.put(self._name, previous if previous is not None and previous.settled else None)
 
 
 class Expected:
