@@ -72,6 +72,7 @@ class Flow:
         self._held = False
         self._left = ""  # what the event says of an end that the session finds ordinary
         self._cancel_keys: list[bytes] = []
+        self._leaf_binding = b""  # what a client that binds its login to our leaf has bound it to
         self._started = time.monotonic_ns()
         self.bytes_from: dict[str, int] = dict.fromkeys(LegName, 0)
         self.ended_because: str | None = None
@@ -171,8 +172,11 @@ class Flow:
         session = self._session
         if session is None:
             return
-        certificate = leg.peer_certificate() if leg is self.upstream else b""
-        binding = end_point_binding(certificate) if certificate else b""
+        if leg is self.client:
+            binding = self._leaf_binding
+        else:
+            certificate = leg.peer_certificate()
+            binding = end_point_binding(certificate) if certificate else b""
         self._guarded(lambda: session.tls_started(leg.name, binding))
 
     def ended(self, leg: Leg) -> None:
@@ -343,7 +347,7 @@ class Flow:
 
     async def _start_client_tls(self, hello: bytes) -> None:
         try:
-            context = await self._worker.leaf_context(hello, self._open)
+            context, self._leaf_binding = await self._worker.leaf_context(hello, self._open)
         except HostError as error:
             log.error("leaf_failed flow=%s error=%s", self.id, error.what)
             self.end("no certificate could be minted for the client leg")
@@ -353,7 +357,8 @@ class Flow:
     def _start_upstream_tls(self, early: bytes) -> None:
         target = self._open.target
         try:
-            tls = Tls(context_for(target), server_side=False, server_name=self._open.upstream_name)
+            context = context_for(target, self._open.client_pem)
+            tls = Tls(context, server_side=False, server_name=self._open.upstream_name)
         except (HostError, ssl.SSLError, ValueError) as error:
             self._open.session.upstream_lost(f"TLS to target {target.name} is not possible: {error}")
             return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from asyncio import Transport
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hostagent.intake.destination import destination_of
 from hostagent.policy.match import find_target
 from hostagent.protocols.base import Credential, Session
 from hostagent.protocols.postgres.config import PostgresConfig
+from hostagent.protocols.postgres.scram_server import Verifier
 from hostagent.protocols.postgres.session import PostgresSession
 from hostagent.recording import event
 from hostagent.recording.journal import RecordingError
@@ -35,6 +36,15 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Login:
+    """What a target is logged in to with, and what its clients must show. `client_pem`: our key and certificate."""
+
+    credential: Credential | None = None
+    placeholder: Verifier | None = None
+    client_pem: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """An attributed flow. `refusal` is what the client is told in its own protocol instead of being connected."""
 
@@ -45,6 +55,7 @@ class Opened:
     session: Session
     refusal: str = ""
     answer: bytes = b""
+    client_pem: str = field(default="", repr=False)
 
     @property
     def upstream_name(self) -> str:
@@ -79,13 +90,13 @@ async def _opened(
     target = find_target(policy, destination, frozenset(facts["names"]))
     context = event.FlowContext(flow_id, key, actor, target)
     canary = [destination.address, destination.port] in worker.settings["canary"]
-    refusal, credential = "", None
+    refusal, login = "", Login()
     if target is None:
         refusal = f"denied: no target of the policy covers {destination}"
         target = _NOWHERE
-    elif target.credential:
+    elif target.login:
         try:
-            credential = await worker.credential(target.credential)
+            login = await worker.login(target.name)
         except ChannelError as error:
             refusal = f"denied: {error.what}"
     try:
@@ -93,17 +104,18 @@ async def _opened(
         worker.journal.append(event.flow_refused(context, refusal) if refused else event.flow_opened(context))
     except RecordingError as error:
         raise Refused(f"not recorded: {error.what}") from None
-    session = PostgresSession(_config(worker, target, credential))
+    session = PostgresSession(_config(worker, target, login))
     answer = CANARY_ANSWER if canary else b""
-    return Opened(actor, target, destination, context, session, refusal, answer)
+    return Opened(actor, target, destination, context, session, refusal, answer, login.client_pem)
 
 
-def _config(worker: Worker, target: Target, credential: Credential | None) -> PostgresConfig:
+def _config(worker: Worker, target: Target, login: Login) -> PostgresConfig:
     return PostgresConfig(
         target=target.name,
         upstream_tls=target.tls,
         client_tls=True,
         random_bytes=os.urandom,
-        credential=credential,
+        credential=login.credential,
         salted=worker.salted_passwords,
+        placeholder=login.placeholder,
     )

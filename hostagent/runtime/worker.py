@@ -25,13 +25,14 @@ from typing import Any
 import uvloop
 
 from hostagent.errors import HostError
-from hostagent.pki.leaf import server_context
+from hostagent.pki.leaf import leaf_der, server_context
 from hostagent.policy.masks import masks_for
 from hostagent.policy.model import Policy
 from hostagent.privilege import give_up
 from hostagent.protocols.base import Credential
 from hostagent.protocols.detect import detect
 from hostagent.protocols.postgres.scram import SaltedPasswords
+from hostagent.protocols.postgres.scram_server import Verifier
 from hostagent.recording import event
 from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import Journal
@@ -39,7 +40,8 @@ from hostagent.runtime.channel import Channel, ChannelError
 from hostagent.runtime.flow import Flow
 from hostagent.runtime.gate import Gate
 from hostagent.runtime.masking import CATALOG_SECONDS
-from hostagent.runtime.opening import Opened
+from hostagent.runtime.opening import Login, Opened
+from hostagent.upstream.verify import end_point_binding
 from hostagent.sql.masking.values import Masks
 from hostagent.values.flow import FlowId, FlowKey
 from hostagent.values.target import Target
@@ -48,6 +50,7 @@ log = logging.getLogger("hostagent.worker")
 
 FLUSH_INTERVAL = 0.5  # seconds between writes of session recordings: what a crash can cost of them
 BACKLOG = 4096  # connections that wait while a worker is restarted; listen() caps it at somaxconn
+LOGIN_SECONDS = 50.0  # a helper has 40 s at most, Vault three questions of 15 s; below ESTABLISH_DEADLINE
 EX_SOFTWARE = 70  # sysexits.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
 MALLOC_KEEP = 64 << 20  # bytes: large buffers come from the heap and stay there; else each chunk costs a map and unmap
@@ -64,7 +67,7 @@ class Worker:
         self._prefix = f"{time.time_ns() // 1_000_000:x}{index:02x}"
         self._accepted = 0
         self._flows: set[Flow] = set()
-        self._contexts: dict[tuple[str, ...], tuple[float, ssl.SSLContext]] = {}
+        self._contexts: dict[tuple[str, ...], tuple[float, ssl.SSLContext, bytes]] = {}
         self._tasks = asyncio.TaskGroup()
         self._done = asyncio.Event()
         self._servers: list[asyncio.Server] = []
@@ -114,26 +117,35 @@ class Worker:
         }
         return await self._channel.call("attribute", ends)
 
-    async def credential(self, name: str) -> Credential:
-        """The credential of that name. Raises ChannelError."""
-        answer = await self._channel.call("credential", {"name": name})
-        return Credential(answer["user"], answer["secret"])
+    async def login(self, target: str) -> Login:
+        """What that target is logged in to with. Raises ChannelError."""
+        answer = await self._channel.call("login", {"target": target}, timeout=LOGIN_SECONDS)
+        credential, placeholder = answer["credential"], answer["placeholder"]
+        return Login(
+            None if credential is None else Credential(credential["user"], credential["secret"]),
+            None if placeholder is None else Verifier.from_json(placeholder),
+            answer["client_pem"],
+        )
 
-    async def leaf_context(self, hello: bytes, opened: Opened) -> ssl.SSLContext:
-        """The server-side context with a leaf for the name the client asked for. Raises HostError."""
+    async def leaf_context(self, hello: bytes, opened: Opened) -> tuple[ssl.SSLContext, bytes]:
+        """The server-side context with a leaf for the name the client asked for, and what clients bind to of it.
+
+        Raises HostError.
+        """
         found = detect(hello)
         asked = found.server_name if found is not None else ""
         names = tuple(dict.fromkeys(name for name in (asked, opened.destination.address) if name))
         now = time.monotonic()
         kept = self._contexts.get(names)
         if kept is not None and now - kept[0] < 3600:
-            return kept[1]
+            return kept[1], kept[2]
         leaf = await self._channel.call("leaf", {"names": list(names)})
         context = server_context(leaf["chain_pem"], leaf["key_pem"])
         if len(self._contexts) >= 1024:
             self._contexts.clear()
-        self._contexts[names] = (now, context)
-        return context
+        binding = end_point_binding(leaf_der(leaf["chain_pem"]))
+        self._contexts[names] = (now, context, binding)
+        return context, binding
 
     def masks_of(self, actors: frozenset[str], target: Target) -> Masks | None:
         """What is masked for these classes of actors at this target; None: nothing."""

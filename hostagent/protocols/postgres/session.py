@@ -67,6 +67,7 @@ class PostgresSession(Session):
         self._server = Inbox()
         self._client_tls = False
         self._binding = b""
+        self._client_binding = b""
         self._startup: Startup | None = None
         self._opening: Opening | None = None
         self._cancel_key = b""
@@ -144,6 +145,7 @@ class PostgresSession(Session):
             return
         if leg is Leg.CLIENT and self._stage is Stage.CLIENT_TLS:
             self._client_tls = True
+            self._client_binding = binding
             self._stage = Stage.FIRST
         elif leg is Leg.UPSTREAM and self._stage is Stage.UPSTREAM_TLS:
             self._binding = binding
@@ -291,7 +293,13 @@ class PostgresSession(Session):
             return
         assert self._startup is not None
         self._opening = Opening(
-            self, self._config, self._conversation.settings, self._startup, self._client_tls, self._binding
+            self,
+            self._config,
+            self._conversation.settings,
+            self._startup,
+            self._client_tls,
+            self._binding,
+            self._client_binding,
         )
         self._stage = Stage.LOGIN
 
