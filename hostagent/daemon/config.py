@@ -14,8 +14,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyAddress, model_validator
 
+from hostagent.approvals.config import ApprovalsConfig
 from hostagent.errors import FileError, Location
 from hostagent.kernel import patterns
+from hostagent.pki.constraints import permitted_name
 from hostagent.policy.yaml import read_model
 from hostagent.recording.directory import Directory
 
@@ -40,6 +42,7 @@ def _one_a_core() -> int:
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+PermittedName = Annotated[str, AfterValidator(permitted_name)]
 CgroupPattern = Annotated[str, AfterValidator(_cgroup)]
 
 
@@ -81,6 +84,9 @@ class Ca(Section):
 
     certificate: AbsolutePath | None = None
     key: AbsolutePath | None = None
+    permitted: tuple[PermittedName, ...] = Field(
+        default=(), description="name constraints: the domains and networks that it may sign for; empty: every name"
+    )
 
 
 class Recording(Section):
@@ -122,6 +128,7 @@ class Config(Section):
     ca: Ca = Ca()
     recording: Recording = Recording()
     retention: Retention = Retention()
+    approvals: ApprovalsConfig = ApprovalsConfig.model_validate({})
     drain_seconds: float = Field(default=10.0, ge=0, le=300, description="how long open sessions may go on at a stop")
 
     @property

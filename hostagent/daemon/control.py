@@ -3,8 +3,9 @@
     {"op": "status", "args": {}}      →  {"ok": true, "result": {…}}  |  {"ok": false, "error": "…", "hint": "…"}
 
 What it is not: a place where anything is decided or done; operations are handed in. Rules: who asks is what the kernel
-says (SO_PEERCRED, SO_PEERGROUPS); reading is for root and the group `hostagent`, changing for root; every request has a
-size limit and every operation a deadline; a bad request ends its client, never another's.
+says (SO_PEERCRED, SO_PEERGROUPS); reading is for root and the group `hostagent`, changing for root, approvals for root
+and the group `hostagent-approvers`; every request has a size limit and every operation a deadline; a bad request ends
+its client, never another's.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ class Operation:
 
 
 @dataclass(frozen=True, slots=True)
+class ApproversOperation:
+    """One thing that approvers can ask; it hears who asks."""
+
+    handler: Callable[[Peer, dict[str, Any]], Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
     """Who is on the other end, by the kernel's word at the time of connect()."""
 
@@ -57,10 +65,17 @@ class Peer:
 class ControlServer:
     """Serves the operations on a listening unix socket until cancelled."""
 
-    def __init__(self, sock: socket.socket, operations: Mapping[str, Operation], readers_gid: int | None) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        operations: Mapping[str, Operation | ApproversOperation],
+        readers_gid: int | None,
+        approvers_gid: int | None = None,
+    ) -> None:
         self._sock = sock
         self._operations = operations
         self._readers_gid = readers_gid
+        self._approvers_gid = approvers_gid
         self._clients = 0
 
     async def run(self) -> None:
@@ -123,7 +138,8 @@ class ControlServer:
             return refusal, False
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
-                return {"ok": True, "result": await operation.handler(args)}, True
+                work = operation.handler(args) if isinstance(operation, Operation) else operation.handler(peer, args)
+                return {"ok": True, "result": await work}, True
         except TimeoutError:
             return _refusal(f"{name} took longer than {REQUEST_SECONDS:g} s"), True
         except HostError as error:
@@ -131,9 +147,14 @@ class ControlServer:
         except (FileError, OSError, ValueError, KeyError, TypeError) as error:
             return _refusal(f"{name}: {error}"), True
 
-    def _refused(self, peer: Peer, operation: Operation) -> dict[str, Any] | None:
+    def _refused(self, peer: Peer, operation: Operation | ApproversOperation) -> dict[str, Any] | None:
         if peer.uid == 0:
             return None
+        if isinstance(operation, ApproversOperation):
+            if self._approvers_gid is not None and self._approvers_gid in peer.groups:
+                return None
+            what = "only root and the group hostagent-approvers may look at approvals and answer them"
+            return _refusal(what, "join the group hostagent-approvers")
         if operation.changes:
             return _refusal("only root may change anything", "use sudo")
         if self._readers_gid is None or self._readers_gid not in peer.groups:

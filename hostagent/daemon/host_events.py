@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 
+from hostagent.approvals.values import Fact
 from hostagent.daemon import log
 from hostagent.daemon.counts import Counts
 from hostagent.recording import event
@@ -36,6 +37,16 @@ class HostEvents:
         except RecordingError as error:
             self._counts.failed(f"an event was not written: {error.what}")
             log.error("event_not_written", kind=kind, error=error.what)
+
+    def insist(self, facts: Sequence[Fact]) -> None:
+        """Write these events now, all or none. Raises RecordingError: what they tell of must not happen then."""
+        try:
+            self._journal.append_many([event.host_event(fact.kind, fact.text, fact.details) for fact in facts])
+        except RecordingError as error:
+            self._counts.failed(f"an event was not written: {error.what}")
+            raise
+        for fact in facts:
+            log.info(fact.kind, text=fact.text, **fact.details)
 
     def count(self, kind: str, text: str, /, **facts: Hashable) -> None:
         """Count something that may come in floods; it is written within a second, with how often it came."""

@@ -15,6 +15,7 @@ from hostagent.daemon.control import Operation
 from hostagent.daemon.supervisor import Keeper
 from hostagent.errors import HostError
 from hostagent.kernel.probe import Check, Status, probe
+from hostagent.pki.constraints import PROBE_NAME
 
 if TYPE_CHECKING:
     from hostagent.daemon.service import Service
@@ -29,6 +30,7 @@ def operations(service: Service) -> Mapping[str, Operation]:
         "status": Operation(served.status),
         "doctor": Operation(served.doctor),
         "ca": Operation(served.ca),
+        "ca.probe": Operation(served.ca_probe, changes=True),
         "policy.show": Operation(served.policy_show),
         "policy.reload": Operation(served.policy_reload, changes=True),
         "run.prepare": Operation(served.run_prepare, changes=True),
@@ -71,6 +73,10 @@ class Operations:
             "refused": dict(counts.refused),
             "swept": counts.swept,
             "drift": {"count": counts.drift, "last": counts.last_drift},
+            "approvals": {
+                "waiting": len(service.approvals.queue.waiting()),
+                "grants": len(service.approvals.queue.grants(time.time())),
+            },
             "recording_directory": str(service.config.recording_directory),
             "last_error": counts.last_error,
         }
@@ -86,6 +92,13 @@ class Operations:
     async def ca(self, _: Arguments) -> Arguments:
         """The CA certificate."""
         return {"certificate": self._service.authority.certificate_pem}
+
+    async def ca_probe(self, _: Arguments) -> Arguments:
+        """The CA certificate, and a leaf with its key for a name that never resolves: to ask runtimes with."""
+        authority = self._service.authority
+        leaf = authority.leaf((PROBE_NAME,))
+        given = {"chain_pem": leaf.chain_pem, "key_pem": leaf.key_pem}
+        return {"certificate": authority.certificate_pem, "permitted": authority.permitted.names(), **given}
 
     async def policy_show(self, _: Arguments) -> Arguments:
         """The policy in force, merged."""

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from hostagent.errors import FileError, HostError
+from hostagent.errors import FileError, HostError, Location
 from hostagent.policy.load import load_policy
-from hostagent.policy.model import CredentialEntry, Policy
+from hostagent.policy.locate import place_of
+from hostagent.policy.login import CredentialEntry
+from hostagent.policy.model import Policy, TargetEntry
 
 
 class PolicyInForce:
@@ -27,6 +29,17 @@ class PolicyInForce:
             if credential.name == name:
                 return credential
         raise HostError(f"the policy in force has no credential {name!r}")
+
+    def target(self, name: str) -> TargetEntry:
+        """A target of the policy in force. Raises HostError for a name that it does not have."""
+        for target in self.current.targets:
+            if target.name == name:
+                return target
+        raise HostError(f"the policy in force has no target {name!r}")
+
+    def place_of(self, which: str, name: str) -> Location:
+        """Where the files say that entry, such as the credential `orders`; the directory where they do not any more."""
+        return place_of(self.directory, which, name) or Location(str(self.directory))
 
     def hosts(self) -> Iterator[str]:
         """The host names that targets of the policy in force are given by."""

@@ -88,8 +88,15 @@ class Pool:
             total.update({name: value for name, value in answer.items() if isinstance(value, int)})
         return total
 
+    async def tell(self, worker: str, operation: str, args: dict[str, Any]) -> dict[str, Any]:
+        """Call one worker by its name. Raises ChannelError, also when it is down."""
+        for keeper in self.workers:
+            if keeper.name == worker and isinstance(keeper.child, Worker):
+                return await keeper.child.channel.call(operation, args)
+        raise ChannelError(f"{worker} is down")
+
     async def push_policy(self, policy: dict[str, Any]) -> None:
-        """Hand a policy to all workers. One that does not take it, or is still starting, is killed.
+        """Hand a policy, and what belongs to it, to all workers. One that does not take it, or still starts, is killed.
 
         Its successor starts with it: no worker goes on with an older policy.
         """
@@ -99,7 +106,7 @@ class Pool:
             try:
                 if not self._ready[keeper.name].is_set():
                     raise ChannelError("it is still starting")
-                await worker.channel.call("policy", {"policy": policy})
+                await worker.channel.call("policy", policy)
             except ChannelError as error:
                 log.error("policy_not_taken", name=keeper.name, pid=worker.pid, error=error)
                 worker.kill()
@@ -141,7 +148,7 @@ class Pool:
             return await start_worker(index, spots.workers, spots.worker_owner, listeners, calls.handlers(name))
 
         def ended(who: str, status: int) -> None:
-            calls.cancel_keys.drop_worker(who)
+            calls.worker_ended(who)
             self._ended(who, status)
 
         return Keeper(name, start, ended)

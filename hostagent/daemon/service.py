@@ -18,20 +18,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hostagent.daemon import log
+from hostagent.daemon.approvals import Approvals
+from hostagent.daemon.approver import approvals_operations
 from hostagent.daemon.canary import Canary, Finding, destinations
 from hostagent.daemon.checks import CannotStart
 from hostagent.daemon.config import Config, group_id, user_ids
-from hostagent.daemon.control import ControlServer
+from hostagent.daemon.control import ApproversOperation, ControlServer, Operation
 from hostagent.daemon.counts import Counts
 from hostagent.daemon.governing import Governing
 from hostagent.daemon.host_events import HostEvents
+from hostagent.daemon.limits import Counting
+from hostagent.daemon.logins import Logins
+from hostagent.daemon.mask_keys import MaskKeys
 from hostagent.daemon.notify import Notifier
 from hostagent.daemon.operations import operations
 from hostagent.daemon.places import Places, make_directories
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.pool import Pool, Sockets, Spots
 from hostagent.daemon.records import Records
+from hostagent.daemon.socket_acl import admit_group
 from hostagent.daemon.target_names import TargetNames
+from hostagent.daemon.webhook import join_webhook
 from hostagent.daemon.worker_calls import WorkerCalls
 from hostagent.daemon.workers import listen_unix
 from hostagent.pki.authority import Authority
@@ -42,6 +50,7 @@ from hostagent.runtime.opening import CANARY_ANSWER
 from hostagent.values.flow import FlowKey
 
 READERS = "hostagent"  # the group that may read status and events
+APPROVERS = "hostagent-approvers"  # the group that may answer requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +69,24 @@ class Service:
     def __init__(self, config: Config, config_file: Path, places: Places, notifier: Notifier, objects: Path) -> None:
         """Reads what the configuration names and makes the directories. Raises FileError, HostError."""
         worker, analyzer = (user_ids(user, config_file) for user in (config.users.worker, config.users.analyzer))
-        self._readers = group_id(READERS)
+        self._readers, self._approvers = group_id(READERS), group_id(APPROVERS)
         self.config = config
         self.places = places
         self.counts = Counts()
         self.policies = PolicyInForce(config.policy_directory)
+        self.logins = Logins(self.policies, self.counts.failed)
         make_directories(config, worker, self._readers)
-        self.authority = Authority.load_or_create(config.ca_certificate, config.ca_key)
+        self.authority = Authority.load_or_create(config.ca_certificate, config.ca_key, config.ca.permitted)
+        self._mask_keys = MaskKeys(config.state_directory / "mask.key")
         records = Directory(config.state_directory)
         journal = Journal(records.journal, HOST_WRITER)
         self.events = HostEvents(journal, self.counts)
         self._records = Records(records, journal, config.retention, self.counts)
         self._names = TargetNames(self.policies.hosts)
+        self.approvals = Approvals(self.policies, self._tell_worker, self.events.insist)
+        self.counting = Counting(self.policies, self._tell_worker, places.root)
+        webhook = config.approvals.webhook
+        self._webhook = [] if webhook is None else join_webhook(self.approvals, webhook, config_file)
         self.governing = Governing(config, places, objects, self.counts, self.events)
         self.started = time.time()
         self.state = "starting"
@@ -86,12 +101,15 @@ class Service:
     def bind(self, listeners: tuple[socket.socket, ...], inherited: bool) -> Bound:
         """Bind our unix sockets beside the transparent listeners. Raises OSError."""
         readers = 0 if self._readers is None else self._readers
-        return Bound(
-            listeners,
-            inherited,
-            listen_unix(self.config.analyzer_socket, 0o600, *self._worker),
-            listen_unix(self.config.control_socket, 0o660, 0, readers),
-        )
+        analyzer = listen_unix(self.config.analyzer_socket, 0o600, *self._worker)
+        control = listen_unix(self.config.control_socket, 0o660, 0, readers)
+        if self._approvers is not None:
+            try:
+                admit_group(self.config.control_socket, self._approvers)
+            except OSError as error:
+                what = f"{APPROVERS} need the group {READERS} too: no ACL on the control socket"
+                log.warning("approvers_not_admitted", text=what, error=error.strerror)
+        return Bound(listeners, inherited, analyzer, control)
 
     def begin(self) -> None:
         """Put the kernel's part in force: governed processes reach a worker or nobody. Raises HostError."""
@@ -112,11 +130,13 @@ class Service:
             settings=self._settings,
             flows=self.governing.hooks,
             authority=self.authority,
-            policies=self.policies,
+            logins=self.logins,
             names=self._names,
             counts=self.counts,
             unattributed=self._unattributed,
             ready=self.pool.ready,
+            approvals=self.approvals,
+            counting=self.counting,
         )
         self._take_signals()
         async with asyncio.TaskGroup() as tasks:
@@ -144,7 +164,9 @@ class Service:
         """Read the policy again; whether one took force. Workers have it when this returns."""
         self._notifier.reloading()
         if taken := self.policies.reload():
-            await self.pool.push_policy(self.policies.current.to_json())
+            self.logins.reloaded()
+            self.approvals.policy_changed()
+            await self.pool.push_policy(self._policy())
             self.events.tell("policy", "a policy took force", version=self.policies.current.version)
         else:
             self.counts.failed(self.policies.error)
@@ -157,7 +179,9 @@ class Service:
         return await self._canary.fly()
 
     def _work(self, bound: Bound) -> list[Any]:
-        control = ControlServer(bound.control, operations(self), self._readers)
+        offered: dict[str, Operation | ApproversOperation] = {**operations(self)}
+        offered |= approvals_operations(self.approvals)
+        control = ControlServer(bound.control, offered, self._readers, self._approvers)
         return [
             control.run,
             self.governing.watch,
@@ -167,6 +191,10 @@ class Service:
             self._reloads,
             self._records.run,
             self._names.run,
+            self.logins.credentials.run,
+            self.approvals.run,
+            self.counting.run,
+            *self._webhook,
         ]
 
     async def _require_canary(self) -> None:
@@ -212,15 +240,23 @@ class Service:
             loop.add_signal_handler(number, self.stop)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
 
+    def _policy(self) -> dict[str, Any]:
+        """What workers decide by."""
+        policy = self.policies.current
+        return {"policy": policy.to_json(), "mask_keys": self._mask_keys.of(policy)}
+
     def _settings(self) -> dict[str, Any]:
         return {
             "instance": self.config.instance,
-            "policy": self.policies.current.to_json(),
+            **self._policy(),
             "analyzer": str(self.config.analyzer_socket),
             "recording_directory": str(self.config.recording_directory),
             "max_session_bytes": self.config.recording.max_session_bytes,
             "canary": destinations(),
         }
+
+    async def _tell_worker(self, worker: str, operation: str, args: dict[str, Any]) -> dict[str, Any]:
+        return await self.pool.tell(worker, operation, args)
 
     def _unattributed(self, key: FlowKey, reason: str) -> None:
         self.events.count("unattributed", reason, destination=key.destination)

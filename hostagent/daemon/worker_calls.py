@@ -1,8 +1,8 @@
-"""What a worker may ask the supervisor: who made a flow, a leaf, a credential, and the table of cancel keys.
+"""What a worker may ask the supervisor: who made a flow, a leaf, a target's login, and the table of cancel keys.
 
 A worker parses what peers send, so it is trusted with little: it cannot name a file, a process or a cgroup, it gets a
-credential of a target only by that credential's name in the policy in force, and what it says about cancel keys stays
-its own. Whatever cannot be answered is an error, and an error denies the flow.
+login only by its target's name in the policy in force, and what it says about cancel keys stays its own.
+Whatever cannot be answered is an error, and an error denies the flow.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from hostagent.credentials.sources import read_secret
-from hostagent.daemon import log
+from hostagent.daemon.approvals import Approvals
 from hostagent.daemon.cancel_keys import CancelKeys, Scope
 from hostagent.daemon.counts import Counts
-from hostagent.daemon.policies import PolicyInForce
+from hostagent.daemon.limits import Counting
+from hostagent.daemon.logins import Logins
 from hostagent.daemon.target_names import TargetNames
-from hostagent.errors import FileError, HostError
+from hostagent.errors import HostError
 from hostagent.identity.resolve import Resolver, Unattributed
 from hostagent.pki.authority import Authority
 from hostagent.runtime.channel import Handler
@@ -42,22 +42,32 @@ class WorkerCalls:
         settings: Callable[[], dict[str, Any]],
         flows: FlowRecords,
         authority: Authority,
-        policies: PolicyInForce,
+        logins: Logins,
         names: TargetNames,
         counts: Counts,
         unattributed: Callable[[FlowKey, str], None],
         ready: Callable[[str], None],
+        approvals: Approvals,
+        counting: Counting,
     ) -> None:
         self._settings = settings
         self._flows = flows
         self._authority = authority
-        self._policies = policies
+        self._logins = logins
         self._names = names
         self._counts = counts
         self._tell_unattributed = unattributed
         self._tell_ready = ready
+        self._approvals = approvals
+        self._counting = counting
         self._resolver = Resolver()
         self.cancel_keys = CancelKeys()
+
+    def worker_ended(self, worker: str) -> None:
+        """A worker died: what it kept, held and had borrowed goes with it."""
+        self.cancel_keys.drop_worker(worker)
+        self._approvals.worker_ended(worker)
+        self._counting.budgets.drop_worker(worker)
 
     def handlers(self, worker: str) -> Mapping[str, Handler]:
         """The operations as one worker sees them; `worker` is its name."""
@@ -80,10 +90,12 @@ class WorkerCalls:
             "ready": ready,
             "attribute": self._attribute,
             "leaf": self._leaf,
-            "credential": self._credential,
+            "login": self._login,
             "cancel.keep": cancel_keep,
             "cancel.find": self._cancel_find,
             "cancel.drop": cancel_drop,
+            **self._approvals.handlers(worker),
+            **self._counting.handlers(worker),
         }
 
     async def _hello(self, _: Arguments) -> Arguments:
@@ -112,18 +124,16 @@ class WorkerCalls:
         leaf = self._authority.leaf(names)
         return {"chain_pem": leaf.chain_pem, "key_pem": leaf.key_pem}
 
-    async def _credential(self, args: Arguments) -> Arguments:
-        credential = self._policies.credential(str(args["name"]))
-        try:
-            return {"user": credential.user, "secret": read_secret(credential)}
-        except FileError as error:
-            log.error("credential_unreadable", name=args["name"], error=error)
-            self._counts.failed(f"credential {args['name']}: {error}")
-            raise HostError("the credential of this target cannot be read") from None
+    async def _login(self, args: Arguments) -> Arguments:
+        return await self._logins.of(str(args["target"]))
 
     async def _cancel_find(self, args: Arguments) -> Arguments:
         upstream = self.cancel_keys.find(_scope(args), bytes.fromhex(args["issued"]))
-        return {"key": None if upstream is None else upstream.hex()}
+        if upstream is None:
+            return {"key": None}
+        if self._approvals.cancelled(args["issued"]):  # it waits for a human: the server has nothing to cancel
+            return {"key": None, "withdrawn": True}
+        return {"key": upstream.hex()}
 
 
 def _endpoint(pair: list[Any]) -> Endpoint:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from hostagent.approvals.values import Bound
 from hostagent.values.decision import Decision, Outcome, Value
 
 
@@ -126,6 +127,15 @@ class Finished(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class AskHuman:
+    """A held request is whole, with its bound values; None: it is too large to be shown. Answered by `decided`."""
+
+    request: Request
+    decision: Decision
+    values: tuple[Bound, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Describe:
     """Facts of the session for its events, such as the database user and name (never a secret)."""
 
@@ -163,7 +173,9 @@ class Close:
     reason: str = ""
 
 
-Command = StartTls | Connect | Decide | Finished | Describe | LookedUp | KeepCancelKey | Cancel | Close
+Command = (
+    StartTls | Connect | Decide | Finished | Describe | LookedUp | KeepCancelKey | Cancel | Close | AskHuman
+)  # fmt: skip
 
 
 # --- events: pump → session -----------------------------------------------------------------------------------
@@ -221,13 +233,25 @@ class Session(ABC):
     def cancel_found(self, upstream: bytes) -> None:
         """The answer to `Cancel`: the upstream's own key. The session asks to connect and hands it over."""
 
+    def hold(self, request: Request, decision: Decision) -> None:
+        """The answer to `Decide` where a human must approve: gather what is to be shown, then `AskHuman`."""
+        raise NotImplementedError
+
+    def progress(self) -> tuple[str, int, int] | None:
+        """What the server answers now: its decision's id, and the rows and bytes that it has brought so far."""
+        return None
+
+    def cut_off(self, reason: str) -> None:
+        """End the session for that reason as soon as the message that is on its way to the client is whole."""
+        raise NotImplementedError
+
+    def notify(self, message: bytes) -> None:
+        """Put a message of ours between those of the server, for the client."""
+        raise NotImplementedError
+
     @abstractmethod
     def look_up(self, question: str) -> None:
         """Ask the server something of our own, while a decision is awaited. Answered by the command `LookedUp`."""
-
-    @abstractmethod
-    def waiting(self, request: Request, told: str) -> None:
-        """A human is asked about this request: tell the client, and go on noticing when it leaves."""
 
     @abstractmethod
     def decided(self, request: Request, decision: Decision) -> None:

@@ -294,6 +294,8 @@ def _ruling(ruling: Ruling) -> tuple[bytes, bytes]:
         "kinds": list(ruling.kinds),
         "relations": list(ruling.relations),
     }
+    if ruling.masked:
+        facts["masked"] = list(ruling.masked)
     if ruling.would is not None:
         facts["would"] = ruling.would.value
     return members(fields), members(facts)

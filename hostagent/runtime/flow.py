@@ -16,28 +16,40 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from hostagent.approvals.values import Bound
+from hostagent.approvals.wire import Held
 from hostagent.errors import HostError, PeerError
+from hostagent.limits.purse import Pocket, Tally
+from hostagent.policy.limits import Hit
 from hostagent.policy.match import actor_classes
+from hostagent.policy.model import Mode
 from hostagent.protocols import base
 from hostagent.protocols.base import Leg as LegName
+from hostagent.protocols.postgres.approval import TOO_LARGE, notice
 from hostagent.recording import event
 from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.gate import Scope
 from hostagent.runtime.leg import Leg
+from hostagent.runtime.limits import Counted
 from hostagent.runtime.masking import LookupFailed
 from hostagent.runtime.opening import Opened, Refused, open_flow
 from hostagent.runtime.tls import Tls
+from hostagent.runtime.waiting import AskedWhenRun, Left, hung_up
 from hostagent.sql.masking.values import Masks
+from hostagent.sql.template import template
 from hostagent.upstream.connect import connect
 from hostagent.upstream.verify import context_for, end_point_binding
-from hostagent.values.decision import Decision
+from hostagent.values.decision import Decision, Verdict
 from hostagent.values.flow import FlowId
 
 if TYPE_CHECKING:
     from hostagent.runtime.worker import Worker
+
+MAX_TALLIES = 1000  # statements of a flow that limits count; a portal that was run on after so many is counted no more
 
 Step = Callable[[], None]
 
@@ -66,7 +78,12 @@ class Flow:
         self.gated = False
         self.scope: Scope | None = None
         self.masks: Masks | None = None
+        self.apart = False
         self._answer: asyncio.Future[str] | None = None  # of a lookup
+        self.counted: Counted = ()
+        self.tally: Tally | None = None
+        self.prepared = AskedWhenRun()
+        self._tallies: dict[str, Tally] = {}
         self._withheld: list[bytes] = []  # for the upstream, while gated
         self._ends: str | None = None  # why the flow ends as soon as it is not gated
         self._held = False
@@ -142,6 +159,7 @@ class Flow:
             self.masks = self._worker.masks_of(self._actors, self._opened.target)
             self._opened.session.sealed = self.masks is not None
             self.scope = None
+            self.counted = self._worker.limits.of_flow(self._actors, self.target_name, self._opened.actor)
 
     def flush_recording(self) -> None:
         """Write what the recording holds back; called twice a second."""
@@ -164,6 +182,8 @@ class Flow:
                 session.client_data(data)
             else:
                 session.upstream_data(data)
+                if self._tallies and (progress := session.progress()) is not None:
+                    self._count(session, *progress)
             self._drain()
         except Exception as error:
             self._failed(error)
@@ -266,6 +286,16 @@ class Flow:
 
     def _take(self, session: base.Session, request: base.Request, decision: Decision) -> None:
         """Let the session have a decision."""
+        asks = decision.ruling.verdict is Verdict.APPROVE
+        if self.tally is not None:
+            self._tallies[decision.id], self.tally = self.tally, None
+            if len(self._tallies) > MAX_TALLIES:
+                self._tallies.pop(next(iter(self._tallies))).ended("")
+        if asks:
+            session.hold(request, decision)
+            return
+        if not decision.forwards and (tally := self._tallies.pop(decision.id, None)) is not None:
+            tally.ended("")
         if request.phase is base.Phase.EXECUTE and decision.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
         self._started_recording().note(event.decision_note(self._open.context, decision))
@@ -289,11 +319,56 @@ class Flow:
                 self._take(session, command.request, decision)
         elif isinstance(command, base.Finished):
             started = self._forwarded.pop(command.decision_id, self._started)
+            if (tally := self._tallies.get(command.decision_id)) is not None:
+                tally.reached(command.outcome.rows, command.outcome.bytes)  # it is whole: the next one is denied
+                tally.ended(command.outcome.error)
             self._worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
         else:
-            self._carry_out_rare(command)
+            self._carry_out_rare(session, command)
 
-    def _carry_out_rare(self, command: base.Command) -> None:
+    def _count(self, session: base.Session, decision_id: str, rows: int, size: int) -> None:
+        tally = self._tallies.get(decision_id)
+        answer = tally.reached(rows, size) if tally is not None else None
+        if isinstance(answer, list):
+            self.upstream.hold()  # not one piece more while nobody knows whether it may pass
+            self._spawn(self._borrow(session, decision_id, answer))
+        elif isinstance(answer, Hit) and self._worker.gate.policy.mode is Mode.ENFORCE:
+            session.cut_off(answer.reason(time.time()))
+
+    async def _borrow(self, session: base.Session, decision_id: str, pockets: list[Pocket]) -> None:
+        await self._worker.limits.borrow(pockets)
+        self.upstream.release()
+        if (progress := session.progress()) is not None and progress[0] == decision_id:
+            self._guarded(lambda: self._count(session, *progress))
+
+    async def _ask_human(
+        self, session: base.Session, request: base.Request, decision: Decision, values: tuple[Bound, ...] | None
+    ) -> None:
+        if values is None:
+            final = Decision(decision.id, replace(decision.ruling, verdict=Verdict.DENY, reason=TOO_LARGE))
+            self._worker.gate.settle(self, request, final)
+            return
+        held = Held(
+            decision.id, self.id, self._open.actor, self.target_name, request.text, values,
+            template(request.text) or request.text, tuple(decision.ruling.approval.split(",")),
+            tuple(key.hex() for key in self._cancel_keys),
+        )  # fmt: skip
+
+        def waits(seconds: int, minimum: int) -> None:
+            self._guarded(lambda: session.notify(notice(decision.id, seconds, minimum)))
+
+        def gone() -> bool:
+            return self.ended_because is not None or hung_up(self.client.transport.get_extra_info("socket"))
+
+        try:
+            final = await self._worker.waiting.decide(held, decision.ruling, waits, gone)
+        except Left:
+            self.end("the client left")
+            return
+        if self.ended_because is None:
+            self._worker.gate.settle(self, request, final)
+
+    def _carry_out_rare(self, session: base.Session, command: base.Command) -> None:
         match command:
             case base.StartTls(LegName.CLIENT):
                 self.client.await_hello(command.early, self._hello)
@@ -301,6 +376,8 @@ class Flow:
                 self._start_upstream_tls(command.early)
             case base.Connect():
                 self._spawn(self._connect())
+            case base.AskHuman(request, decision, values):
+                self._spawn(self._ask_human(session, request, decision, values))
             case base.Describe(facts):
                 self._established(facts)
             case base.LookedUp():
@@ -381,8 +458,8 @@ class Flow:
 
     async def _find_cancel_key(self, issued: bytes) -> None:
         found = await self._worker.find_cancel_key(self._open, issued)
-        if found is None:
-            self.end("a cancel request with an unknown key")
+        if not found:
+            self.end("a cancel request with an unknown key" if found is None else "")
         else:
             self._guarded(lambda: self._open.session.cancel_found(found))
 
@@ -409,6 +486,8 @@ class Flow:
         self.ended_because = reason or self._left
         self._deadline.cancel()
         self._looked_up(base.LookedUp(None, "the session has ended"))
+        for tally in self._tallies.values():
+            tally.ended("")
         self.client.close()
         self.upstream.close()
         self._worker.flow_ended(self, self._opened, self._recording, self._cancel_keys)

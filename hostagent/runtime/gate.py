@@ -13,18 +13,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from hostagent.limits.purse import Tally
 from hostagent.policy.decide import decide
+from hostagent.policy.limits import Hit, exceeded
 from hostagent.policy.model import Policy
 from hostagent.protocols.base import Finished, Phase, Request
 from hostagent.recording import event
 from hostagent.recording.chain import LINK_MOST
 from hostagent.recording.journal import RecordingError
+from hostagent.runtime.limits import Counted, Limits
 from hostagent.runtime.masking import CHANGING, masked
 from hostagent.runtime.memory import Memory
+from hostagent.runtime.waiting import AskedWhenRun
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
@@ -58,8 +63,12 @@ class Asker(Protocol):
     """What the gate needs of a flow. `gated`: a decision of it is not written yet; set by the gate alone."""
 
     gated: bool
+    counted: Counted  # the limits that may count what it does
+    tally: Tally | None  # of the decision that it is given next
+    prepared: AskedWhenRun
     scope: Scope | None  # the last one it was asked in; None when its actors may be others now
     masks: Masks | None  # what is masked for its actors at its target
+    apart: bool  # it may have temporary relations, so its names mean something else than those of others
 
     @property
     def actors(self) -> frozenset[str]: ...
@@ -84,11 +93,12 @@ class Recorder(Protocol):
 class Gate:
     """Decides and records for all flows of one worker."""
 
-    def __init__(self, policy: Policy, journal: Recorder, analyzer: str, spawn: Spawn) -> None:
+    def __init__(self, policy: Policy, journal: Recorder, analyzer: str, spawn: Spawn, limits: Limits) -> None:
         self._policy = policy
         self._journal = journal
         self._analyzer = analyzer
         self._spawn = spawn
+        self._limits = limits
         self._memory = Memory()
         self._shapes: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
@@ -128,14 +138,14 @@ class Gate:
         if request.wire:
             return self._decided(asker, request, self._decide(asker, request, Unanalyzed(request.text)))
         scope = self._scope(asker, request)
-        ruling = self._memory.get(scope, request.text)
+        ruling = None if asker.apart else self._memory.get(scope, request.text)
         shape = None
-        if ruling is None:
+        if ruling is None and asker.masks is None:
             shape = self._shapes.get(request.text) or self._shape(request.text)
             if shape is not None:
                 ruling = self._memory.get(scope, shape)
         if ruling is not None:
-            return self._decided(asker, request, ruling)
+            return self._ruled(asker, request, ruling)
         self.misses += 1
         self._spawn(self._analyze(asker, request, shape))
         return None
@@ -211,12 +221,49 @@ class Gate:
             log.exception("decision_failed")
             analysis = Unanalyzed("an internal error")
             ruling = Ruling(Verdict.DENY, "", analysis.reason, text=cut_at_secret(request.text))
-        if ruling.verdict is not Verdict.DENY and asker.masks is not None:
-            ruling = await masked(self._analyzer, asker, request, ruling, asker.masks)
-        if isinstance(analysis, Analysis) and (asker.masks is None or request.schemas is not None):
-            whole = shape is None or asker.masks is not None or not literal_free(analysis)
-            self._memory.put(self._scope(asker, request), request.text if whole or shape is None else shape, ruling)
-        self._answers.append((asker, request, self._decided(asker, request, ruling)))
+        if asker.masks is not None:
+            ruling = await self._masked(asker, request, ruling, asker.masks)
+        elif isinstance(analysis, Analysis):
+            kept = shape if shape is not None and literal_free(analysis) else request.text
+            self._memory.put(self._scope(asker, request), kept, ruling)
+        if (decision := self._ruled(asker, request, ruling)) is not None:
+            self._answer(asker, request, decision)
+
+    async def _masked(self, asker: Asker, request: Request, ruling: Ruling, masks: Masks) -> Ruling:
+        """The ruling with the masked text. Kept where names mean the same to all sessions; a refusal may be of now."""
+        if ruling.verdict is not Verdict.DENY:
+            ruling = await masked(self._analyzer, asker, request, ruling, masks)
+        if ruling.rewritten is not None and request.schemas is not None and not asker.apart:
+            self._memory.put(self._scope(asker, request), request.text, ruling)
+        return ruling
+
+    def _ruled(self, asker: Asker, request: Request, ruling: Ruling) -> Decision | None:
+        """The decision on a request of this flow: what it prepared before, and limits, may change the ruling."""
+        ruling = asker.prepared.ruling(request, ruling)
+        if asker.counted and request.phase is Phase.EXECUTE and ruling.verdict is not Verdict.DENY:
+            answer = self._limits.check(asker.counted, ruling, request.schemas)
+            if isinstance(answer, list):
+                self._spawn(self._admit(asker, request, ruling))
+                return None
+            ruling = self._counted(asker, ruling, answer)
+        return self._decided(asker, request, ruling)
+
+    async def _admit(self, asker: Asker, request: Request, ruling: Ruling) -> None:
+        answer = await self._limits.admit(asker.counted, ruling, request.schemas)
+        self._answer(asker, request, self._decided(asker, request, self._counted(asker, ruling, answer)))
+
+    def _counted(self, asker: Asker, ruling: Ruling, answer: Tally | Hit | None) -> Ruling:
+        if isinstance(answer, Hit):
+            return exceeded(self._policy.mode, ruling, answer, time.time())
+        asker.tally = answer
+        return ruling
+
+    def settle(self, asker: Asker, request: Request, decision: Decision) -> None:
+        """A human has answered, or cannot: record that, then tell the flow."""
+        self._answer(asker, request, self._decided(asker, request, decision.ruling, decision.id))
+
+    def _answer(self, asker: Asker, request: Request, decision: Decision) -> None:
+        self._answers.append((asker, request, decision))
         self._schedule()
 
     def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
@@ -225,9 +272,9 @@ class Gate:
             ruling = replace(ruling, text=cut_at_secret(request.text))
         return ruling
 
-    def _decided(self, asker: Asker, request: Request, ruling: Ruling) -> Decision:
+    def _decided(self, asker: Asker, request: Request, ruling: Ruling, decision_id: str = "") -> Decision:
         """The decision that this ruling makes, its event in the batch; a denial where there is no room for that."""
-        decision = Decision(asker.next_decision_id(), ruling)
+        decision = Decision(decision_id or asker.next_decision_id(), ruling)
         if request.phase is Phase.PREPARE and ruling.verdict.forwards:
             return decision
         encoded = event.decided(asker.context, request.text, decision)
@@ -238,6 +285,7 @@ class Gate:
         if asker.masks is not None and not CHANGING.isdisjoint(ruling.kinds):
             self._catalog += 1
             self._changing.add(decision.id)
+            asker.apart = asker.apart or "create" in ruling.kinds
         self._events.append(encoded)
         self._size += len(encoded) + LINK_MOST
         if not asker.gated:

@@ -39,10 +39,12 @@ from hostagent.recording.journal import Journal
 from hostagent.runtime.channel import Channel, ChannelError
 from hostagent.runtime.flow import Flow
 from hostagent.runtime.gate import Gate
+from hostagent.runtime.limits import Limits
 from hostagent.runtime.masking import CATALOG_SECONDS
 from hostagent.runtime.opening import Login, Opened
-from hostagent.upstream.verify import end_point_binding
+from hostagent.runtime.waiting import Waiting
 from hostagent.sql.masking.values import Masks
+from hostagent.upstream.verify import end_point_binding
 from hostagent.values.flow import FlowId, FlowKey
 from hostagent.values.target import Target
 
@@ -60,7 +62,15 @@ class Worker:
     """One worker. `run` serves until the supervisor's channel closes or a drain is over."""
 
     def __init__(self, channel: socket.socket, listeners: list[socket.socket], index: int) -> None:
-        handlers = {"policy": self._on_policy, "drain": self._on_drain, "stats": self._on_stats}
+        self.waiting = Waiting(self._ask)
+        handlers = {
+            "policy": self._on_policy,
+            "drain": self._on_drain,
+            "stats": self._on_stats,
+            "approval.answered": self.waiting.answered,
+            "approval.end_flows": self._on_end_flows,
+            "limit.recall": self._on_recall,
+        }
         self._channel = Channel(channel, handlers)
         self._listeners = listeners
         self._index = index
@@ -83,7 +93,8 @@ class Worker:
             records = Path(self.settings["recording_directory"])
             self.journal = Journal(records / "journal", f"worker{self._index}")
             policy = Policy.from_json(self.settings["policy"])
-            self.gate = Gate(policy, self.journal, self.settings["analyzer"], self.spawn)
+            self.limits = Limits(policy, self._ask)
+            self.gate = Gate(policy, self.journal, self.settings["analyzer"], self.spawn, self.limits)
             loop = asyncio.get_running_loop()
             for listener in self._listeners:
                 self._servers.append(await loop.create_server(self._accept, sock=listener, backlog=BACKLOG))
@@ -160,11 +171,13 @@ class Worker:
             await self._channel.call("cancel.keep", {**_scope(opened), "issued": issued.hex(), "key": upstream.hex()})
 
     async def find_cancel_key(self, opened: Opened, issued: bytes) -> bytes | None:
-        """The upstream's own key behind `issued`, or None."""
+        """The upstream's own key behind `issued`, or None; empty where what it cancels waited for a human."""
         try:
             answer = await self._channel.call("cancel.find", {**_scope(opened), "issued": issued.hex()})
         except ChannelError:
             return None
+        if answer.get("withdrawn"):
+            return b""
         return bytes.fromhex(answer["key"]) if answer["key"] else None
 
     def start_recording(self, context: event.FlowContext) -> SessionRecording:
@@ -182,6 +195,7 @@ class Worker:
             digest = recording.close()
         if opened is not None:
             self.gate.record(event.flow_closed(opened.context, flow.ended_because or "", flow.bytes_from, digest))
+        self.spawn(self.waiting.flow_ended(flow.id))
         for issued in cancel_keys:
             self.spawn(self._drop_cancel_key(issued))
         if self._draining and not self._flows:
@@ -197,10 +211,23 @@ class Worker:
 
     async def _on_policy(self, args: dict[str, Any]) -> dict[str, Any]:
         self.settings["mask_keys"] = args["mask_keys"]
-        self.gate.replace_policy(Policy.from_json(args["policy"]))
+        policy = Policy.from_json(args["policy"])
+        self.gate.replace_policy(policy)
+        self.limits.replace_policy(policy)
         for flow in self._flows:
             flow.classify()
         return {"version": self.gate.policy.version}
+
+    async def _ask(self, operation: str, args: dict[str, Any]) -> dict[str, Any]:
+        return await self._channel.call(operation, args)
+
+    async def _on_recall(self, args: dict[str, Any]) -> dict[str, Any]:
+        return await self.limits.recalled(args)
+
+    async def _on_end_flows(self, args: dict[str, Any]) -> dict[str, Any]:
+        for flow in [flow for flow in self._flows if flow.id in args["flows"]]:
+            flow.end(str(args["reason"]))
+        return {}
 
     async def _on_drain(self, args: dict[str, Any]) -> dict[str, Any]:
         self._draining = True
@@ -237,6 +264,7 @@ class Worker:
                 self.gate.forget_catalogs()
             for flow in list(self._flows):
                 flow.flush_recording()
+            await self.limits.tidy()
 
 
 def _scope(opened: Opened) -> dict[str, Any]:

@@ -14,13 +14,21 @@ class UpstreamTls(StrEnum):
     OFF = "off"  # plaintext, said in the file
 
 
+class ClientAuth(StrEnum):
+    """What a client has to show. Who it is, the kernel says either way."""
+
+    TRUST = "trust"  # nothing: it is let in at once
+    SCRAM = "scram"  # a placeholder password, for clients that insist on being asked for one
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """One configured destination. `ca_file` empty means the system's trust store.
 
     `server_name` is the name that the upstream certificate must carry; empty means the destination address. What the
     client asked for (SNI) is never taken: it would let the client choose whom its target's credential goes to.
-    `credential` names a credential, or is empty where the client's own authentication is relayed.
+    `credential` names a credential, or is empty where the client's own authentication is relayed. `login`: something of
+    ours is needed to log in or to let clients in (a credential, a client certificate, a placeholder).
     """
 
     name: str
@@ -29,3 +37,4 @@ class Target:
     ca_file: str = ""
     server_name: str = ""
     credential: str = ""
+    login: bool = False

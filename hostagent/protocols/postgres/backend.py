@@ -53,12 +53,17 @@ class Backend:
         self._inbox = Inbox()
         self._start = 0  # of what passes and was not put out yet
         self._left = 0  # bytes of a message whose header was read and which streams through
+        self._cut: Refused | None = None
+        self._later: list[bytes] = []  # ours, for when no message is on its way
         self._counted = False  # a row was counted since the last CommandComplete
 
     def feed(self, chunk: bytes) -> None:
         """Take a chunk: pass on what may pass. Raises PeerError, or `Refused` when the session must end."""
         inbox = self._inbox
         inbox.feed(chunk)
+        if self._cut is not None:
+            self._finish_message(self._cut)
+            return
         if not inbox.ready():
             return
         inbox.need = HEADER_SIZE
@@ -73,6 +78,31 @@ class Backend:
             self._pass(inbox.data, inbox.pos)
         if self._left:
             inbox.need = 1
+        elif self._later:
+            self._conversation.session.to_client += self._later
+            self._later.clear()
+
+    def cut_off(self, refused: Refused) -> None:
+        """End the session with this error as soon as the message that is on its way is whole. Raises it then."""
+        self._cut = refused
+        self._finish_message(refused)
+
+    def _finish_message(self, refused: Refused) -> None:
+        inbox = self._inbox
+        step = min(self._left, len(inbox.data) - inbox.pos)
+        if step:
+            self._put(inbox.data[inbox.pos : inbox.pos + step])
+            inbox.pos += step
+            self._left -= step
+        if not self._left:
+            raise refused
+
+    def interject(self, message: bytes) -> None:
+        """Put a message of ours between those of the server."""
+        if self._left:
+            self._later.append(message)
+        else:
+            self._conversation.session.to_client.append(message)
 
     def _scan(self, data: bytes, pos: int, end: int) -> None:
         """Go through the messages in `data[pos:end]`; leaves `inbox.pos` behind the last one that was read."""

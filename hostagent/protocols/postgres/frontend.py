@@ -11,9 +11,11 @@ a time; meanwhile nothing more is read, so that order is kept. Two rules:
 
 from __future__ import annotations
 
+from hostagent.approvals.values import Bound
 from hostagent.errors import PeerError
-from hostagent.protocols.base import Close, Decide, Leg, Phase, Request
+from hostagent.protocols.base import AskHuman, Close, Decide, Leg, Phase, Request
 from hostagent.protocols.postgres import messages
+from hostagent.protocols.postgres.approval import MAX_HELD, bind_values, not_approved
 from hostagent.protocols.postgres.asked import (
     MAX_NAME,
     NAME_TOO_LONG,
@@ -32,7 +34,6 @@ from hostagent.protocols.postgres.denial import (
     PILL_PARSE_UNNAMED,
     PILL_QUERY,
     Denial,
-    by_policy,
     unreadable,
 )
 from hostagent.protocols.postgres.inbox import Inbox
@@ -71,36 +72,23 @@ class Frontend:
         self._queue = conversation.queue
         self._inbox = inbox
         self._asked: Asked | None = None
+        self._held: Decision | None = None  # a Bind that a human must approve is not there whole yet
         self._number = 0
         self._passage = Passage(conversation.session, inbox)
         self.stalled = False  # waits for an answer of the server
-        self.waits_for_human = False
         self._waits = False  # for more bytes of a message
 
     @property
     def held(self) -> bool:
-        """Whether client bytes wait for a decision or for the server.
-
-        While a human is asked some are taken, so that it is noticed when the client leaves.
-        """
-        if self.waits_for_human and len(self._inbox) <= self._conversation.limits.early + self._asked_size:
-            return False
-        return self._asked is not None or self.stalled
-
-    @property
-    def _asked_size(self) -> int:
-        return 0 if self._asked is None else self._asked.total
-
-    def waiting(self, request: Request, told: str) -> None:
-        """A human is asked about the request that is out; the client is told so."""
-        if self._asked is None or self._asked.request.number != request.number:
-            return
-        self.waits_for_human = True
-        self._session.to_client.append(messages.notice(told))
+        """Whether client bytes wait for a decision or for the server."""
+        return (self._asked is not None and self._held is None) or self.stalled
 
     def run(self) -> None:
         """Read messages until more bytes, a decision or an answer of the server is needed. Raises PeerError."""
         self.stalled = False
+        if self._held is not None:
+            self._gather(self._held)
+            return
         try:
             while self._asked is None and not self.stalled and not self._conversation.closed:
                 if not self._step():
@@ -130,8 +118,7 @@ class Frontend:
         asked = self._asked
         if asked is None or asked.request.number != request.number:
             raise ValueError("a decision that was not asked for")
-        self._asked = None
-        self.waits_for_human = False
+        self._asked = self._held = None
         if self._conversation.skipping:
             self._passage.begin(asked.total, drop=True)
         elif request.wire == "unreadable":
@@ -141,8 +128,29 @@ class Frontend:
             if decision.forwards:
                 self._forward(asked, decision)
             else:
-                self._deny(asked, by_policy(decision))
+                self._deny(asked, not_approved(decision))
         self.run()
+
+    def hold(self, request: Request, decision: Decision) -> None:
+        """A human must approve what the question is about: once it is there whole, `AskHuman`."""
+        if self._asked is None or self._asked.request.number != request.number:
+            raise ValueError("a decision that was not asked for")
+        self._gather(decision)
+
+    def _gather(self, decision: Decision) -> None:
+        asked, inbox = self._asked, self._inbox
+        assert asked is not None
+        self._held = None
+        values: tuple[Bound, ...] | None = ()
+        if asked.total > MAX_HELD:
+            values = None
+        elif asked.kind == BIND:
+            if not self._wait(asked.total):
+                self._held = decision
+                return
+            body = inbox.data[inbox.pos + HEADER_SIZE : inbox.pos + asked.total]
+            values = bind_values(body, self._conversation.settings.codec)
+        self._session.commands.append(AskHuman(asked.request, decision, values))
 
     # --- reading ----------------------------------------------------------------------------------------------
 

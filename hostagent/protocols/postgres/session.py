@@ -168,10 +168,27 @@ class PostgresSession(Session):
         if self._stage is Stage.RELAY:
             self._questions.ask(question)
 
-    def waiting(self, request: Request, told: str) -> None:
-        """A human is asked about this request."""
+    def hold(self, request: Request, decision: Decision) -> None:
+        """Gather what a human is to be shown."""
         if self._stage is Stage.RELAY:
-            self._frontend.waiting(request, told)
+            self._guard(lambda: self._frontend.hold(request, decision))
+
+    def progress(self) -> tuple[str, int, int] | None:
+        """What the server answers now."""
+        head = self._conversation.queue.head
+        run = head.run if head is not None else None
+        return None if run is None else (run.decision_id, run.rows, run.bytes)
+
+    def cut_off(self, reason: str) -> None:
+        """End the session as soon as the message that is on its way is whole."""
+        if self._stage is Stage.RELAY:
+            refused = Refused("53400", f"denied by policy: {reason}", "The session ends: its result was cut off.")
+            self._guard(lambda: self._backend.cut_off(refused))
+
+    def notify(self, message: bytes) -> None:
+        """Put a message of ours between those of the server."""
+        if self._stage is Stage.RELAY:
+            self._backend.interject(message)
 
     def decided(self, request: Request, decision: Decision) -> None:
         """Go on with the message that was asked about."""

@@ -7,7 +7,8 @@ JOHAB and SHIFT_JIS_2004 have 0x5C (backslash) as a second byte. What is not in 
 Watched: where unqualified names resolve. It is asked for once, at the start; whatever may change it makes it unknown
 (None) for the rest of the session. That is any forwarded ruling whose `kinds` hold one of `_MOVING_KINDS` or whose
 `settings` hold one of `_MOVING_SETTINGS`; a SET that names no settings counts as all of them (RESET ALL, DISCARD).
-A SET of others, such as application_name, leaves it known.
+A SET of others, such as application_name, leaves it known. So does DDL, unless it makes, drops or renames a schema: a
+schema is on the path when it is there and may be used (namespace.c, recomputeNamespacePath).
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ CODECS: dict[str, str] = {"utf8": "utf-8", "unicode": "utf-8", "sqlascii": "utf-
 _TRUE = frozenset({"on", "true", "t", "tr", "tru", "yes", "y", "ye", "1"})  # parse_bool: unique prefixes too
 _LEXICAL = frozenset({"client_encoding", "names", "standard_conforming_strings", "backslash_quote", "all", "*"})
 _MOVING_SETTINGS = frozenset({"search_path", "schema", "role", "session_authorization", "all", "*"})
-_MOVING_KINDS = frozenset({"create", "drop", "alter", "system", "call", "do"})
+_MOVING_KINDS = frozenset({"system", "role", "grant", "revoke", "call", "do"})
+_DDL = frozenset({"create", "drop", "alter"})
 
 
 def codec_of(encoding: str) -> str | None:
@@ -111,7 +113,8 @@ class Settings:
             return
         touched = frozenset(ruling.settings)
         set_of_unknown = "set" in ruling.kinds and not touched
-        if set_of_unknown or touched & _MOVING_SETTINGS or not _MOVING_KINDS.isdisjoint(ruling.kinds):
+        of_schema = not _DDL.isdisjoint(ruling.kinds) and any(name.endswith(".*") for name in ruling.relations)
+        if set_of_unknown or touched & _MOVING_SETTINGS or of_schema or not _MOVING_KINDS.isdisjoint(ruling.kinds):
             self.schemas = None
 
 

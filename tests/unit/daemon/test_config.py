@@ -40,7 +40,7 @@ resolvers: [10.0.0.2, "fd00::2"]
 workers: 2
 users: {worker: 2001, analyzer: "2002"}
 state_directory: /srv/hostagent
-ca: {certificate: /srv/ca.pem, key: /srv/ca.key}
+ca: {certificate: /srv/ca.pem, key: /srv/ca.key, permitted: [.corp.example, 10.0.0.0/8]}
 retention: {days: 7, max_bytes: 1000000}
 drain_seconds: 0.5
 """,
@@ -48,6 +48,7 @@ drain_seconds: 0.5
     assert config.govern.exempt == ("/system.slice/ssh.service",)
     assert config.resolver_addresses() == ["10.0.0.2", "fd00::2"]
     assert config.ca_key == Path("/srv/ca.key")
+    assert config.ca.permitted == ("corp.example", "10.0.0.0/8")
     assert user_ids(config.users.worker, tmp_path) == (2001, 2001)
     assert user_ids(config.users.analyzer, tmp_path) == (2002, 2002)
 

@@ -15,11 +15,12 @@ import pytest
 
 from hostagent.cli.control_client import Unreachable, call
 from hostagent.daemon import control
-from hostagent.daemon.control import MAX_REQUEST, ControlServer, Operation, Peer
+from hostagent.daemon.control import MAX_REQUEST, ApproversOperation, ControlServer, Operation, Peer
 from hostagent.daemon.workers import listen_unix
 from hostagent.errors import HostError
 
 READERS = 4321
+APPROVERS = 4322
 STRANGER = 4999
 
 
@@ -40,11 +41,16 @@ async def _hang(_: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-OPERATIONS = {
+async def _approve(peer: Peer, args: dict[str, Any]) -> dict[str, Any]:
+    return {"uid": peer.uid, **args}
+
+
+OPERATIONS: dict[str, Operation | ApproversOperation] = {
     "read": Operation(_read),
     "change": Operation(_change, changes=True),
     "fail": Operation(_fail),
     "hang": Operation(_hang),
+    "approve": ApproversOperation(_approve),
 }
 
 
@@ -58,7 +64,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = tmp_path / "control.sock"
     sock = listen_unix(path, 0o666)
     loop = asyncio.new_event_loop()
-    server = loop.create_task(ControlServer(sock, OPERATIONS, READERS).run())
+    server = loop.create_task(ControlServer(sock, OPERATIONS, READERS, APPROVERS).run())
     thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([server])))
     thread.start()
     yield path
@@ -108,8 +114,17 @@ def test_the_group_reads_and_does_not_change(path: Path) -> None:
     assert ask_as(path, READERS, [], "read")["ok"]  # as its primary group too
 
 
-def test_a_stranger_does_nothing(path: Path) -> None:
+def test_the_approvers_approve_and_do_nothing_else(path: Path) -> None:
+    assert ask_as(path, STRANGER, [APPROVERS], "approve")["result"] == {"uid": STRANGER}
+    assert call(path, "approve", id="x") == {"uid": 0, "id": "x"}
     for op in ("read", "change"):
+        assert not ask_as(path, STRANGER, [APPROVERS], op)["ok"]
+    refused = ask_as(path, STRANGER, [READERS], "approve")
+    assert "hostagent-approvers" in refused["error"]
+
+
+def test_a_stranger_does_nothing(path: Path) -> None:
+    for op in ("read", "change", "approve"):
         refused = ask_as(path, STRANGER, [STRANGER + 1], op)
         assert not refused["ok"]
         assert "only root" in refused["error"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hostagent.approvals.values import Fact
 from hostagent.daemon import host_events
 from hostagent.daemon.counts import Counts
 from hostagent.daemon.host_events import HostEvents
@@ -67,3 +68,21 @@ def test_what_cannot_be_written_is_the_last_error() -> None:
     counts = Counts()
     HostEvents(FullDisk(), counts).tell("ready", "governing")  # type: ignore[arg-type]
     assert "no space left" in counts.last_error
+
+
+def test_what_is_insisted_on_is_written_whole_or_not_at_all(
+    events: HostEvents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = [Fact("approval_given", "approved by bob", {"uid": 1001}), Fact("grant_made", "until then", {"until": 7})]
+    events.insist(facts)
+    assert [line["metadata"]["event_code"] for line in written(tmp_path)] == ["approval_given", "grant_made"]
+    assert written(tmp_path)[0]["unmapped"]["facts"] == {"uid": 1001}
+
+    def full(_: list[bytes]) -> None:
+        raise RecordingError("no space left")
+
+    monkeypatch.setattr(events._journal, "append_many", full)
+    with pytest.raises(RecordingError):
+        events.insist(facts)
+    assert "no space left" in events._counts.last_error
+    assert len(written(tmp_path)) == 2

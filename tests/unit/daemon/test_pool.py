@@ -14,7 +14,10 @@ import pytest
 
 from hostagent.daemon import pool as pool_module
 from hostagent.daemon import workers
+from hostagent.daemon.approvals import Approvals
 from hostagent.daemon.counts import Counts
+from hostagent.daemon.limits import Counting
+from hostagent.daemon.logins import Logins
 from hostagent.daemon.places import Places
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.pool import Pool, Sockets, Spots
@@ -77,15 +80,18 @@ def play(scenario: Scenario, places: Places, tmp_path: Path, policy_directory: P
         with socket.create_server(("127.0.0.1", 0)) as listener, listen_unix(tmp_path / "a.sock", 0o600) as analyzer:
             spots = Spots(places.directory(places.workers), owner, places.directory(places.analyzers), owner)
             pool = Pool(Sockets((listener,), analyzer), spots, lambda *end: ends.append(end))
+            policies = PolicyInForce(policy_directory)
             calls = WorkerCalls(
                 settings=lambda: {},
                 flows=None,  # type: ignore[arg-type]
                 authority=Authority.load_or_create(tmp_path / "ca.pem", tmp_path / "ca.key"),
-                policies=PolicyInForce(policy_directory),
+                logins=Logins(policies, lambda _: None),
                 names=TargetNames(lambda: []),
                 counts=Counts(),
                 unattributed=lambda *_: None,
                 ready=pool.ready,
+                approvals=Approvals(policies, pool.tell, lambda _: None),
+                counting=Counting(policies, pool.tell, tmp_path),
             )
             async with asyncio.TaskGroup() as tasks:
                 for keeper in pool.fill(2, 1, calls):
@@ -108,7 +114,7 @@ def test_stats_pulse_policy_and_drain(places: Places, tmp_path: Path, policy_dir
     async def scenario(pool: Pool, ends: list[tuple[str, int]], _: WorkerCalls) -> None:
         assert (await pool.stats())["flows"] == 4
         assert await pool.pulse()
-        await pool.push_policy({"name": "new"})
+        await pool.push_policy({"policy": {"name": "new"}})
         for keeper in pool.workers:
             assert isinstance(keeper.child, Worker)
             assert (await keeper.child.channel.call("stats", {}))["policy"] == "new"
@@ -161,7 +167,7 @@ def test_a_worker_that_is_still_starting_is_not_asked_and_gets_no_old_policy(
         assert (await pool.stats())["flows"] == 2
         assert not await pool.pulse()
         assert ends == []
-        await pool.push_policy({"name": "new"})
+        await pool.push_policy({"policy": {"name": "new"}})
         await until(lambda: ends != [])
         assert ends == [("worker0", -signal.SIGKILL)]
         await pool.all_ready()

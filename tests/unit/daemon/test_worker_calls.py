@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "approvals"))
+from samples import asked, terms
+
+from hostagent.daemon.approvals import Approvals
 from hostagent.daemon.counts import Counts
+from hostagent.daemon.limits import Counting
+from hostagent.daemon.logins import Logins
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.target_names import TargetNames
 from hostagent.daemon.worker_calls import WorkerCalls
@@ -49,18 +56,25 @@ class Fixture:
     def __init__(self, tmp_path: Path, policy_directory: Path) -> None:
         self.flows: dict[FlowKey, FlowRecord] = {}
         self.counts = Counts()
+        self.policies = PolicyInForce(policy_directory)
         self.unattributed: list[tuple[FlowKey, str]] = []
         self.ready: list[str] = []
+        self.approvals = Approvals(self.policies, self.tell, lambda facts: None)
         self.calls = WorkerCalls(
             settings=lambda: {"instance": "test"},
             flows=self,
             authority=Authority.load_or_create(tmp_path / "ca.pem", tmp_path / "ca.key"),
-            policies=PolicyInForce(policy_directory),
+            logins=Logins(self.policies, self.counts.failed),
             names=TargetNames(lambda: ["localhost"]),
             counts=self.counts,
             unattributed=lambda key, reason: self.unattributed.append((key, reason)),
             ready=self.ready.append,
+            approvals=self.approvals,
+            counting=Counting(self.policies, self.tell, tmp_path),
         )
+
+    async def tell(self, worker: str, operation: str, args: dict[str, Any]) -> dict[str, Any]:
+        return {"taken": True}
 
     def lookup(self, key: FlowKey) -> FlowRecord | None:
         return self.flows.get(key)
@@ -115,19 +129,14 @@ def test_a_leaf_has_a_key_and_a_bounded_number_of_names(fixture: Fixture) -> Non
             fixture.ask("leaf", names=names)
 
 
-def test_credentials_are_those_of_the_policy(fixture: Fixture, policy_directory: Path, tmp_path: Path) -> None:
-    with pytest.raises(HostError, match="cannot be read"):
-        fixture.ask("credential", name="app")
-    assert "/nonexistent/secret" in fixture.counts.last_error  # the operator hears why, the worker does not
-    secret = tmp_path / "secret"
-    secret.write_text("hunter2\n")
-    secret.chmod(0o600)
+def test_a_login_is_asked_for_by_its_targets_name(fixture: Fixture, policy_directory: Path) -> None:
     file = policy_directory / "10-test.yaml"
-    file.write_text(file.read_text().replace("/nonexistent/secret", str(secret)))
-    fixture.calls._policies.reload()
-    assert fixture.ask("credential", name="app") == {"user": "app", "secret": "hunter2"}
-    with pytest.raises(HostError, match="no credential"):
-        fixture.ask("credential", name="../../etc/shadow")
+    target = "targets: [{name: orders, protocol: postgres, match: {hosts: orders.example}}]\n"
+    file.write_text(file.read_text() + target)
+    fixture.policies.reload()
+    assert fixture.ask("login", target="orders") == {"credential": None, "placeholder": None, "client_pem": ""}
+    with pytest.raises(HostError, match="no target"):
+        fixture.ask("login", target="app")
 
 
 def test_cancel_keys_go_around_between_workers(fixture: Fixture) -> None:
@@ -145,3 +154,24 @@ def test_hello_and_ready(fixture: Fixture) -> None:
     assert fixture.ask("hello", worker="worker1") == {"instance": "test"}
     fixture.ask("ready", "worker1")
     assert fixture.ready == ["worker1"]
+
+
+def test_a_cancel_of_what_waits_for_a_human_withdraws_it_and_cancels_nothing_at_the_server(fixture: Fixture) -> None:
+    scope = {"destination": DESTINATION, "cgroup": "/a"}
+    fixture.ask("cancel.keep", **scope, issued="0a", key="0b")
+    held = asked("f-1.1", cancel_keys=frozenset({"0a"}))
+    fixture.approvals.queue.ask(held, terms(), 0.0)
+    assert fixture.ask("cancel.find", **{**scope, "cgroup": "/b"}, issued="0a") == {"key": None}
+    assert len(fixture.approvals.queue.waiting()) == 1  # not from another cgroup
+    assert fixture.ask("cancel.find", **scope, issued="0a") == {"key": None, "withdrawn": True}
+    assert fixture.approvals.queue.waiting() == []
+    assert fixture.ask("cancel.find", **scope, issued="0a") == {"key": "0b"}
+
+
+def test_a_worker_that_ends_takes_along_what_it_kept_held_and_borrowed(fixture: Fixture) -> None:
+    scope = {"destination": DESTINATION, "cgroup": "/a"}
+    fixture.ask("cancel.keep", **scope, issued="0a", key="0b")
+    fixture.approvals.queue.ask(asked("f-1.1"), terms(), 0.0)
+    fixture.calls.worker_ended("worker0")
+    assert fixture.ask("cancel.find", "worker1", **scope, issued="0a") == {"key": None}
+    assert fixture.approvals.queue.waiting() == []

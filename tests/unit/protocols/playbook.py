@@ -82,13 +82,6 @@ class LooksUp:
 
 
 @dataclass(frozen=True)
-class Waits:
-    """A human is asked about the request; the client is told this."""
-
-    told: str
-
-
-@dataclass(frozen=True)
 class Denied:
     reason: str = "no"
     rule: str = "r"
@@ -97,7 +90,7 @@ class Denied:
 
 Event = (
     FromClient | FromUpstream | Connected | ClientEof | UpstreamLost | TlsStarted | CancelFound | Allowed | Denied
-    | Sealed | LooksUp | Waits
+    | Sealed | LooksUp
 )  # fmt: skip
 
 
@@ -178,9 +171,6 @@ class Player:
                 session.forbidden = set(forbidden)
             case LooksUp(question):
                 session.look_up(question)
-            case Waits(told):
-                assert self.asked is not None
-                session.waiting(self.asked, told)
             case Denied(reason, rule, text):
                 self._answer(Ruling(Verdict.DENY, rule, reason, text=text))
 

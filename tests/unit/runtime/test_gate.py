@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hostagent.limits.purse import Tally
 from hostagent.policy.load import load_policy
 from hostagent.policy.model import Policy
 from hostagent.protocols.base import Finished, Phase, Request
@@ -17,7 +18,9 @@ from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime import gate as gate_module
 from hostagent.runtime.gate import Gate
+from hostagent.runtime.limits import Counted, Limits
 from hostagent.runtime.masking import LookupFailed
+from hostagent.runtime.waiting import AskedWhenRun
 from hostagent.sql.analysis import Analysis, Unanalyzed
 from hostagent.sql.masking.values import Mask, MaskKind, Masks
 from hostagent.sql.postgres import analyze
@@ -28,7 +31,7 @@ POLICY = """
 version: 1
 targets: [{name: orders, protocol: postgres, match: {addresses: [10.0.0.5]}, tls: {upstream: "off"}}]
 rules:
-  - {name: read, actors: "*", targets: orders, allow: {kinds: read, relations: "*"}}
+  - {name: read, actors: "*", targets: orders, allow: {kinds: [read, create], relations: "*"}}
 """
 
 
@@ -64,6 +67,10 @@ class Asker:
         self.gated = False
         self.scope = None
         self.masks: Masks | None = None
+        self.apart = False
+        self.counted: Counted = ()
+        self.tally: Tally | None = None
+        self.prepared = AskedWhenRun()
         self.given: Decision | None = None  # at once, and not recorded yet
         self.heard: list[Decision] = []
         self.recorded_by_then: list[int] = []
@@ -90,6 +97,10 @@ class Asker:
         self.failures.append(error)
 
 
+async def _nobody(_op: str, _args: dict[str, object]) -> dict[str, object]:
+    raise AssertionError("the supervisor is not asked")
+
+
 class Stage:
     """A gate over a journal in memory and an analyzer in this process."""
 
@@ -98,7 +109,7 @@ class Stage:
         self.journal = Journal()
         self.asker = Asker(self.journal)
         self.tasks: set[asyncio.Task[None]] = set()
-        self.gate = Gate(policy, self.journal, "analyzer.sock", self._spawn)  # type: ignore[arg-type]
+        self.gate = Gate(policy, self.journal, "analyzer.sock", self._spawn, Limits(policy, _nobody))  # type: ignore[arg-type]
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
@@ -238,7 +249,7 @@ def test_preparing_gives_an_event_only_when_it_is_denied(play: Play) -> None:
 def test_a_new_policy_is_asked_anew(play: Play, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
-        (tmp_path / "policy.yaml").write_text(POLICY.replace("kinds: read", "kinds: write"))
+        (tmp_path / "policy.yaml").write_text(POLICY.replace("kinds: [read, create]", "kinds: write"))
         stage.gate.replace_policy(load_policy(tmp_path))
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.DENY
 
@@ -272,6 +283,20 @@ def test_a_masked_text_is_remembered_while_its_catalog_holds(
                 stage.gate.forget_catalogs()
         assert len(rewritten) == times
         assert b"select 1" not in b"".join(stage.journal.lines)
+
+    play(scenario)
+
+
+def test_who_may_have_temporary_relations_shares_no_masked_text(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def masked(_path: str, asker: Asker, request: Request, ruling: Ruling, _masks: Masks) -> Ruling:
+        return replace(ruling, rewritten="of its own" if asker.apart else "of all")
+
+    async def scenario(stage: Stage) -> None:
+        monkeypatch.setattr(gate_module, "masked", masked)
+        stage.asker.masks = MASKS
+        assert (await stage.ask("SELECT a FROM t", schemas=("public",))).ruling.rewritten == "of all"
+        await stage.ask("CREATE TEMP TABLE t (a int)", schemas=("public",))
+        assert (await stage.ask("SELECT a FROM t", schemas=("public",))).ruling.rewritten == "of its own"
 
     play(scenario)
 

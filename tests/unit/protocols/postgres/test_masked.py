@@ -21,7 +21,6 @@ from tests.unit.protocols.playbook import (
     Sealed,
     ToClient,
     ToUpstream,
-    Waits,
 )
 from tests.unit.protocols.postgres.wire import (
     ANSWER,
@@ -286,19 +285,3 @@ def test_a_result_with_a_masked_column_ends_the_session_before_any_row() -> None
 def test_a_result_with_another_column_of_that_relation_passes() -> None:
     whole = columns(7, 2) + row(b"1") + tag("SELECT 1") + READY
     assert answered(whole) == whole
-
-
-def test_the_client_is_told_that_a_human_is_asked_and_its_leaving_is_noticed() -> None:
-    play = logged_in() >> FromClient(query("drop table t")) << Asks("drop table t")
-    assert play.session.client_held
-    play >> Waits("asked as d1") << ToClient(m.notice("asked as d1"))
-    assert not play.session.client_held  # its bytes are read, so its end is seen
-    play >> FromClient(query("select 2"))
-    play >> Allowed(("drop",)) << ToUpstream(query("drop table t")) << Asks("select 2")
-
-
-def test_what_is_taken_while_a_human_is_asked_is_bounded() -> None:
-    play = logged_in() >> FromClient(query("drop table t")) << Asks("drop table t") >> Waits("w")
-    play._outputs.clear()
-    play >> FromClient(bytes(2 << 20))
-    assert play.session.client_held
