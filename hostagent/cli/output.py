@@ -16,7 +16,19 @@ from rich.text import Text
 from hostagent.errors import HostError
 
 API_VERSION = "hostagent/v1"
-_STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red", "allow": "green", "deny": "red", "observe": "yellow"}
+_STYLES = {
+    "PASS": "green",
+    "WARN": "yellow",
+    "FAIL": "bold red",
+    "allow": "green",
+    "deny": "red",
+    "approve": "magenta",
+    "observe": "yellow",
+    "waiting": "magenta",
+    "approved": "green",
+    "denied": "red",
+    "expired": "yellow",
+}
 _PIPE_WIDTH = 200  # into a pipe lines are not folded at the width of a terminal that is not there
 
 

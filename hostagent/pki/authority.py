@@ -19,12 +19,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hostagent.errors import FileError, Location
+from hostagent.pki.constraints import Permitted, extension
 
 CA_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=30)
 LEAF_RENEWAL = datetime.timedelta(days=1)  # a leaf closer than this to its end is minted anew
 BACKDATE = datetime.timedelta(hours=1)  # clocks of containers and clients may run behind
 MAX_LEAVES = 1024  # a client chooses the names: the cache must not grow with them
+LEAF_SUBJECT = "hostagent leaf"  # no name of a host: where one stood, OpenSSL would hold it to DNS constraints too
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +43,18 @@ class Authority:
     def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
         self._certificate = certificate
         self._key = key
+        self.permitted = Permitted(certificate)
         self._leaf_key = ec.generate_private_key(ec.SECP256R1())
         self._leaves: OrderedDict[tuple[str, ...], tuple[datetime.datetime, Leaf]] = OrderedDict()
 
     @classmethod
-    def load_or_create(cls, certificate: Path, key: Path) -> Authority:
-        """The CA in these PEM files, or a new one when neither exists. Raises FileError."""
+    def load_or_create(cls, certificate: Path, key: Path, permitted: tuple[str, ...] = ()) -> Authority:
+        """The CA in these PEM files, or a new one when neither exists, limited to `permitted` (all names when empty).
+
+        Raises FileError, also when the one that is there is limited to something else.
+        """
         if not certificate.exists() and not key.exists():
-            cls._create(certificate, key)
+            cls._create(certificate, key, permitted)
         try:
             loaded_key = serialization.load_pem_private_key(_read_private(key), password=None)
         except (OSError, ValueError, TypeError) as error:
@@ -62,7 +68,10 @@ class Authority:
             raise FileError(Location(str(key)), "the CA key is not an elliptic-curve key", "give a P-256 key")
         if loaded.public_key() != loaded_key.public_key():
             raise FileError(Location(str(key)), f"the CA key does not belong to {certificate}", _KEY_FIX)
-        return cls(loaded, loaded_key)
+        authority = cls(loaded, loaded_key)
+        if set(authority.permitted.names()) != set(permitted):
+            raise FileError(Location(str(certificate)), _limits(authority.permitted.names(), permitted), _LIMITS_FIX)
+        return authority
 
     @property
     def certificate_pem(self) -> str:
@@ -70,7 +79,12 @@ class Authority:
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def leaf(self, names: tuple[str, ...]) -> Leaf:
-        """A leaf for these DNS names and IP addresses, from the cache where one has a day left."""
+        """A leaf for these DNS names and IP addresses, from the cache where one has a day left.
+
+        The first is what the client asks for; of the others those are left out that the CA may not sign for.
+        Raises NameRefused, ValueError for a name that is none.
+        """
+        names = self.permitted.select(names)
         now = datetime.datetime.now(datetime.UTC)
         cached = self._leaves.get(names)
         if cached is not None and cached[0] - now > LEAF_RENEWAL:
@@ -85,7 +99,7 @@ class Authority:
     def _mint(self, names: tuple[str, ...], now: datetime.datetime) -> Leaf:
         certificate = (
             x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])]))
+            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, LEAF_SUBJECT)]))
             .issuer_name(self._certificate.subject)
             .public_key(self._leaf_key.public_key())
             .serial_number(x509.random_serial_number())
@@ -101,11 +115,11 @@ class Authority:
         return Leaf(chain, _private_pem(self._leaf_key).decode())
 
     @staticmethod
-    def _create(certificate: Path, key: Path) -> None:
+    def _create(certificate: Path, key: Path, permitted: tuple[str, ...]) -> None:
         private = ec.generate_private_key(ec.SECP256R1())
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"hostagent CA of {os.uname().nodename}"[:64])])
         now = datetime.datetime.now(datetime.UTC)
-        built = (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(name)
             .issuer_name(name)
@@ -116,8 +130,10 @@ class Authority:
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_CA_USAGE, critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(private.public_key()), critical=False)
-            .sign(private, hashes.SHA256())
         )
+        if (constraints := extension(permitted)) is not None:
+            builder = builder.add_extension(constraints, critical=True)
+        built = builder.sign(private, hashes.SHA256())
         try:
             certificate.parent.mkdir(parents=True, exist_ok=True)
             key.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +145,8 @@ class Authority:
 
 
 _KEY_FIX = "give the supervisor a readable certificate and key, or remove both files to have a new CA made"
+
+_LIMITS_FIX = "make both say the same, or remove the certificate and the key to have a new CA made, and install that"
 
 _CA_USAGE = x509.KeyUsage(
     digital_signature=False,
@@ -143,10 +161,18 @@ _CA_USAGE = x509.KeyUsage(
 )
 
 
+def _limits(actual: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    said = [", ".join(names) or "every name" for names in (actual, wanted)]
+    return f"the CA certificate permits {said[0]}, and `ca.permitted` says {said[1]}"
+
+
 def _read_private(path: Path) -> bytes:
     with path.open("rb") as file:
-        if os.fstat(file.fileno()).st_mode & 0o077:
+        status = os.fstat(file.fileno())
+        if status.st_mode & 0o077:
             raise ValueError("other users can read it (its mode must be 0600)")
+        if status.st_uid not in (0, os.geteuid()):
+            raise ValueError("it belongs to another user (it must be root's)")
         return file.read()
 
 

@@ -1,9 +1,16 @@
-"""The TLS context that shows a leaf to a client."""
+"""The TLS context that shows a leaf to a client, and what clients bind to of it."""
 
 from __future__ import annotations
 
 import os
 import ssl
+
+_END = "-----END CERTIFICATE-----"
+
+
+def leaf_der(chain_pem: str) -> bytes:
+    """The leaf of a chain, DER: what channel binding is computed over."""
+    return ssl.PEM_cert_to_DER_cert(chain_pem[: chain_pem.index(_END) + len(_END)])
 
 
 def server_context(chain_pem: str, key_pem: str) -> ssl.SSLContext:

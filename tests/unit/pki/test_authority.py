@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+import os
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from hostagent.errors import FileError
-from hostagent.pki.authority import MAX_LEAVES, Authority, Leaf
-from hostagent.pki.leaf import server_context
+from hostagent.pki.authority import LEAF_LIFETIME, MAX_LEAVES, Authority, Leaf
+from hostagent.pki.leaf import leaf_der, server_context
 from hostagent.runtime.tls import Tls
 
 
@@ -95,3 +100,33 @@ def test_leaves_are_kept_but_not_without_bound(files: tuple[Path, Path]) -> None
 def test_a_name_that_is_none_is_refused(files: tuple[Path, Path]) -> None:
     with pytest.raises(ValueError):
         Authority.load_or_create(*files).leaf(("bücher.example",))
+
+
+def test_a_leaf_near_its_end_is_minted_anew(files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority.load_or_create(*files)
+    first = authority.leaf(("a.example",))
+    monkeypatch.setattr("hostagent.pki.authority.LEAF_RENEWAL", LEAF_LIFETIME - datetime.timedelta(minutes=1))
+    assert authority.leaf(("a.example",)) is first
+    monkeypatch.setattr("hostagent.pki.authority.LEAF_RENEWAL", LEAF_LIFETIME)
+    assert authority.leaf(("a.example",)) is not first
+
+
+def test_the_key_cannot_be_read_by_another_user(files: tuple[Path, Path]) -> None:
+    Authority.load_or_create(*files)
+    files[1].parent.chmod(0o755)
+    script = f"import os; os.setuid(65534); open({str(files[1])!r})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert "PermissionError" in done.stderr
+
+
+def test_a_key_that_belongs_to_another_user_is_refused(files: tuple[Path, Path]) -> None:
+    Authority.load_or_create(*files)
+    os.chown(files[1], 65534, 65534)
+    with pytest.raises(FileError, match="belongs to another user"):
+        Authority.load_or_create(*files)
+
+
+def test_what_clients_bind_to_is_the_leaf(files: tuple[Path, Path]) -> None:
+    leaf = Authority.load_or_create(*files).leaf(("a.example",))
+    first = x509.load_pem_x509_certificates(leaf.chain_pem.encode())[0]
+    assert leaf_der(leaf.chain_pem) == first.public_bytes(serialization.Encoding.DER)
