@@ -198,7 +198,7 @@ def _bad_file(error: FileError) -> int:
 
 
 def _sizes(policy: Policy) -> str:
-    counts = ("actors", "targets", "credentials", "rules")
+    counts = ("actors", "targets", "credentials", "rules", "limits")
     return ", ".join(f"{len(getattr(policy, name))} {name}" for name in counts)
 
 
@@ -242,3 +242,5 @@ def _print_explanation(explanation: Explanation) -> None:
     by = f" by rule {ruling.rule}" if ruling.rule else ""
     because = f": {ruling.reason}" if ruling.reason else ""
     console().print(styled(f"{ruling.verdict}{by}{because}"))
+    if explanation.limits:
+        console().print(styled(f"counted by limit {', '.join(explanation.limits)}"))

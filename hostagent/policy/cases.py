@@ -16,9 +16,10 @@ from pydantic import Field, model_validator
 
 from hostagent.policy.explain import Explanation, explain
 from hostagent.policy.match import actor_classes
-from hostagent.policy.model import Name, Names, Policy, Section, Uid
+from hostagent.policy.model import Names, Policy, Uid
 from hostagent.policy.names import Schemas
 from hostagent.policy.problems import FileErrors, near
+from hostagent.policy.section import Name, Section
 from hostagent.policy.yaml import read_with_positions
 from hostagent.sql.analysis import Analysis, Unanalyzed
 from hostagent.sql.analysis import Name as SqlName
@@ -64,7 +65,7 @@ class Facts(Section):
 class Expected(Section):
     """What must come out."""
 
-    verdict: Literal["allow", "deny", "observe"] = Field(description="The verdict on the text.")
+    verdict: Literal["allow", "deny", "approve", "observe"] = Field(description="The verdict on the text.")
     rule: Annotated[str, Field(strict=True)] | None = Field(
         None, description="The rule that answers; an empty text when none does. Not compared when absent."
     )

@@ -1,16 +1,18 @@
 """(actor classes, target, analysis) → Ruling. The one place that says what is let through.
 
-    an enforced deny hits → DENY · nothing allows and nothing observes → DENY · nothing allows → OBSERVE
-    an observed deny hits → OBSERVE · else ALLOW
+    an enforced deny hits → DENY · no allow, approve or observe covers it → DENY · an approve asks → APPROVE
+    no allow covers it → OBSERVE · an observed deny hits, or an observed approve asks → OBSERVE · else ALLOW
 
-Rules: one allow (or observe) rule must cover the whole statement: all its kinds, relations, functions and settings. A
-text is worth its worst statement. A text that could not be analyzed is denied in every mode.
+Rules: one allow (or approve, or observe) rule must cover the whole statement: all its kinds, relations, functions and
+settings. An approve asks when it hits as a deny does, or when nothing but it covers the statement: so an allow never
+lets through what a human was to see. All approves that ask must be content. A text is worth its worst statement. A text
+that could not be analyzed is denied in every mode.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostagent.policy import glob
 from hostagent.policy.groups import DANGEROUS_SETTINGS, EVERY_SETTING, KIND_WORDS
@@ -22,6 +24,8 @@ from hostagent.values.decision import Ruling, Verdict
 MAX_SELECTIONS = 1024  # remembered pairs of (actor classes, target); a host has a few dozen
 
 Harmless = Callable[[Name], bool]
+
+PREPARED = "a statement that a human must approve cannot be prepared in SQL: every run of it is asked about"
 
 _SEVERITY = {Verdict.ALLOW: 0, Verdict.OBSERVE: 1, Verdict.APPROVE: 2, Verdict.DENY: 3}
 
@@ -80,6 +84,7 @@ class Selection:
     """The rules for some actor classes and a target, by effect, in the order of the files."""
 
     denies: tuple[CompiledRule, ...]
+    approves: tuple[CompiledRule, ...]
     allows: tuple[CompiledRule, ...]
     observes: tuple[CompiledRule, ...]
 
@@ -99,12 +104,11 @@ def decide(
     if isinstance(analysis, Unanalyzed):
         return Ruling(Verdict.DENY, "", analysis.reason)
     rules = select(policy, actors, target)
-    worst: Ruling | None = None
-    for statement in analysis.statements:
-        ruling = decide_statement(policy.mode, rules, statement, schemas, harmless)
-        if worst is None or _SEVERITY[ruling.verdict] > _SEVERITY[worst.verdict]:
-            worst = ruling
-    assert worst is not None
+    rulings = [decide_statement(policy.mode, rules, statement, schemas, harmless) for statement in analysis.statements]
+    worst = max(rulings, key=_severity)  # the first of those that are equally bad
+    if worst.verdict is Verdict.APPROVE:
+        asking = dict.fromkeys(name for ruling in rulings for name in ruling.approval.split(",") if name)
+        worst = replace(worst, approval=",".join(asking))
     return _of_text(worst, analysis)
 
 
@@ -134,12 +138,18 @@ def decide_statement(
         if (rule.mode or mode) is Mode.ENFORCE:
             return Ruling(Verdict.DENY, rule.name, rule.reason or f"denied by rule {rule.name}")
     allowed = _first_covering(rules.allows, statement, schemas, harmless)
-    observed = None if allowed else _first_covering(rules.observes, statement, schemas, harmless)
-    if allowed is None and observed is None and mode is Mode.ENFORCE:
+    asking, covered = _asking(rules.approves, statement, schemas, harmless, alone=allowed is None)
+    observed = None if allowed or covered else _first_covering(rules.observes, statement, schemas, harmless)
+    if not (allowed or covered or observed) and mode is Mode.ENFORCE:
         return Ruling(Verdict.DENY, "", _nothing_allows(rules, statement, schemas, harmless))
+    if enforced := [rule for rule in asking if (rule.mode or mode) is Mode.ENFORCE]:
+        return _approve(enforced, statement, Verdict.DENY if hits else None)
     if hits:
         rule = hits[0]
         return _observe(rule.name, rule.reason or f"would be denied by rule {rule.name}")
+    if asking and (allowed or covered or observed):
+        rule = asking[0]
+        return _observe(rule.name, rule.reason or f"rule {rule.name} would ask a human", Verdict.APPROVE)
     if allowed is not None:
         return Ruling(Verdict.ALLOW, allowed.name, allowed.reason)
     if observed is not None:
@@ -147,10 +157,37 @@ def decide_statement(
     return _observe("", _nothing_allows(rules, statement, schemas, harmless))
 
 
+def _asking(
+    approves: tuple[CompiledRule, ...], statement: Statement, schemas: Schemas, harmless: Harmless, *, alone: bool
+) -> tuple[list[Rule], bool]:
+    """The approve rules that ask a human about the statement, in order, and whether one of them covers all of it.
+
+    `alone`: no allow covers it, so the first approve that does is needed, and asks too.
+    """
+    if not approves:
+        return [], False
+    covering = _first_covering(approves, statement, schemas, harmless) if alone else None
+    asking = [c.rule for c in approves if c.rule is covering or not c.missed(statement, schemas)]
+    return asking, covering is not None
+
+
+def _approve(asking: list[Rule], statement: Statement, would: Verdict | None) -> Ruling:
+    rule = asking[0]
+    if Kind.PREPARE in statement.kinds:
+        return Ruling(Verdict.DENY, rule.name, PREPARED)
+    reason = rule.reason or f"a human must approve it: rule {rule.name}"
+    names = ",".join(rule.name for rule in asking)
+    return Ruling(Verdict.APPROVE, rule.name, reason, would=would, approval=names)
+
+
+def _severity(ruling: Ruling) -> tuple[int, int]:
+    return _SEVERITY[ruling.verdict], _SEVERITY[ruling.would] if ruling.would is not None else 0
+
+
 def _select(policy: Policy, actors: frozenset[str], target: str) -> Selection:
     chosen = [compile_rule(rule) for rule in policy.rules if applies(rule, actors, target)]
-    by_effect = {e: tuple(c for c in chosen if c.rule.effect == e) for e in ("deny", "allow", "observe")}
-    return Selection(by_effect["deny"], by_effect["allow"], by_effect["observe"])
+    by_effect = [tuple(c for c in chosen if c.rule.effect == e) for e in ("deny", "approve", "allow", "observe")]
+    return Selection(*by_effect)
 
 
 def compile_rule(rule: Rule) -> CompiledRule:
@@ -183,14 +220,14 @@ def _hits(patterns: NamePatterns, names: frozenset[Name], schemas: Schemas) -> b
     return any(patterns.hit(name, schemas) for name in names)
 
 
-def _observe(rule: str, reason: str) -> Ruling:
-    return Ruling(Verdict.OBSERVE, rule, reason, would=Verdict.DENY)
+def _observe(rule: str, reason: str, would: Verdict = Verdict.DENY) -> Ruling:
+    return Ruling(Verdict.OBSERVE, rule, reason, would=would)
 
 
 def _nothing_allows(rules: Selection, statement: Statement, schemas: Schemas, harmless: Harmless) -> str:
     """Why, in the words of the allow rule that came nearest."""
     order = ("kinds", "relations", "functions", "settings")
-    gaps = [c.uncovered(statement, schemas, harmless) for c in (*rules.allows, *rules.observes)]
+    gaps = [c.uncovered(statement, schemas, harmless) for c in (*rules.allows, *rules.approves, *rules.observes)]
     what, value = max(gaps, key=lambda gap: order.index(gap[0]), default=("", ""))
     kinds = ", ".join(sorted(statement.kinds))
     return {
@@ -215,4 +252,5 @@ def _of_text(ruling: Ruling, analysis: Analysis) -> Ruling:
         text=analysis.recorded_text,
         would=ruling.would,
         settings=tuple(sorted({setting for s in statements for setting in s.settings})),
+        approval=ruling.approval,
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hostagent.policy.decide import CompiledRule, Harmless, Selection, compile_rule, decide, decide_statement, select
+from hostagent.policy.limits import limits_for
 from hostagent.policy.model import ANY, Policy, Rule
 from hostagent.policy.names import Schemas
 from hostagent.sql.analysis import Analysis, Statement, Unanalyzed
@@ -49,10 +50,14 @@ class StatementAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Of one text: its ruling and how it came about. No statements when the text could not be analyzed."""
+    """Of one text: its ruling and how it came about. No statements when the text could not be analyzed.
+
+    `limits` name those that count the text, which a used-up one denies or asks about.
+    """
 
     ruling: Ruling
     statements: tuple[StatementAnswer, ...]
+    limits: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -83,7 +88,8 @@ def explain(
             decide_statement(policy.mode, rules, statement, schemas, harmless),
         )
 
-    return Explanation(ruling, tuple(map(answer, analysis.statements)))
+    limits = [c.limit.name for c in limits_for(policy, actors, target) if c.counts(ruling, schemas)]
+    return Explanation(ruling, tuple(map(answer, analysis.statements)), tuple(limits))
 
 
 def _answer(
@@ -99,9 +105,12 @@ def _answer(
         return RuleAnswer(rule.name, rule.effect, False, f"is about other actors: {', '.join(rule.actors)}")
     if ANY not in rule.targets and target not in rule.targets:
         return RuleAnswer(rule.name, rule.effect, False, f"is about other targets: {', '.join(rule.targets)}")
-    chosen = next((c for c in (*rules.denies, *rules.allows, *rules.observes) if c.rule == rule), compile_rule(rule))
+    compiled = (*rules.denies, *rules.approves, *rules.allows, *rules.observes)
+    chosen = next((c for c in compiled if c.rule == rule), compile_rule(rule))
+    if rule.effect == "approve" and not chosen.missed(statement, schemas):
+        return RuleAnswer(rule.name, rule.effect, True, _match(rule))
     because = _miss(chosen, statement, schemas, harmless)
-    return RuleAnswer(rule.name, rule.effect, not because, because or _match(rule))
+    return RuleAnswer(rule.name, rule.effect, not because, because or _match(rule, covers=True))
 
 
 def _miss(rule: CompiledRule, statement: Statement, schemas: Schemas, harmless: Harmless) -> str:
@@ -111,7 +120,7 @@ def _miss(rule: CompiledRule, statement: Statement, schemas: Schemas, harmless: 
     return _WHAT_UNCOVERED[condition].format(value) if condition else ""
 
 
-def _match(rule: Rule) -> str:
-    if rule.effect == "deny":
+def _match(rule: Rule, *, covers: bool = False) -> str:
+    if rule.effect == "deny" or not covers:
         return "hits" if rule.mode is None else f"hits, mode {rule.mode}"
     return "covers the whole statement"

@@ -11,14 +11,21 @@ from itertools import combinations
 from pathlib import Path
 
 from hostagent.errors import FileError, Location
-from hostagent.policy.model import ANY, Policy, PolicyFile, TargetEntry, TargetMatch
+from hostagent.policy.masks import MaskEntry
+from hostagent.policy.model import ANY, Limit, Policy, PolicyFile, Rule, TargetEntry, TargetMatch
 from hostagent.policy.problems import FileErrors, Path_, Positions, near
 from hostagent.policy.yaml import read_with_positions
 
 PolicyErrors = FileErrors
 MAX_FILES = 500
 
-_LISTS = ("actors", "targets", "credentials", "rules")
+_LISTS = ("actors", "targets", "credentials", "rules", "limits", "masks")
+# of a rule, limit or mask: the key, which list it names entries of, and what these are called
+_NAMED = (
+    ("actors", "actors", "class of actors"),
+    ("except_actors", "actors", "class of actors"),
+    ("targets", "targets", "target"),
+)
 _Read = tuple[PolicyFile, Positions]
 
 
@@ -63,12 +70,16 @@ def merge(files: list[PolicyFile]) -> PolicyFile:
         targets=tuple(entry for file in files for entry in file.targets),
         credentials=tuple(entry for file in files for entry in file.credentials),
         rules=tuple(entry for file in files for entry in file.rules),
+        limits=tuple(entry for file in files for entry in file.limits),
+        masks=tuple(entry for file in files for entry in file.masks),
     )
 
 
 def _duplicates(read: list[_Read]) -> Iterator[FileError]:
+    taken: dict[str, dict[str, Location]] = {which: {} for which in _LISTS}
+    taken["limits"] = taken["rules"]  # errors, events and approvals name either
     for which in _LISTS:
-        first: dict[str, Location] = {}
+        first = taken[which]
         for file, positions in read:
             for index, entry in enumerate(getattr(file, which)):
                 path: Path_ = (which, index, "name")
@@ -93,11 +104,21 @@ def _dangling(read: list[_Read]) -> Iterator[FileError]:
                 path: Path_ = ("targets", index, "credential")
                 yield _unknown(positions, path, "credential", target.credential, known["credentials"])
         for index, rule in enumerate(file.rules):
-            for which, names in (("actors", rule.actors), ("targets", rule.targets)):
-                for at, name in enumerate(names):
-                    if name != ANY and name not in known[which]:
-                        what = "class of actors" if which == "actors" else "target"
-                        yield _unknown(positions, ("rules", index, which, at), what, name, known[which])
+            yield from _nobody(positions, ("rules", index), rule, known)
+        for index, limit in enumerate(file.limits):
+            yield from _nobody(positions, ("limits", index), limit, known)
+        for index, mask in enumerate(file.masks):
+            yield from _nobody(positions, ("masks", index), mask, known)
+
+
+def _nobody(
+    positions: Positions, path: Path_, entry: Rule | Limit | MaskEntry, known: dict[str, set[str]]
+) -> Iterator[FileError]:
+    """The actors and targets of an entry that nothing defines."""
+    for key, which, what in _NAMED:
+        for at, name in enumerate(getattr(entry, key, None) or ()):
+            if name != ANY and name not in known[which]:
+                yield _unknown(positions, (*path, key, at), what, name, known[which])
 
 
 def _unknown(positions: Positions, path: Path_, what: str, name: str, known: set[str]) -> FileError:

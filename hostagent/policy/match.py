@@ -78,7 +78,15 @@ def target_value(entry: TargetEntry, names: frozenset[str] = frozenset()) -> Tar
     tls = entry.tls
     matched = sorted(names.intersection(entry.match.hosts or ()))
     server_name = tls.server_name or (matched[0] if matched else "")
-    return Target(entry.name, entry.protocol, tls.upstream, tls.ca_file or "", server_name, entry.credential or "")
+    return Target(
+        name=entry.name,
+        protocol=entry.protocol,
+        tls=tls.upstream,
+        ca_file=tls.ca_file or "",
+        server_name=server_name,
+        credential=entry.credential or "",
+        login=entry.credential is not None or tls.cert_file is not None,  # a placeholder needs a credential
+    )
 
 
 def _specificity(match: TargetMatch, destination: Endpoint, names: frozenset[str]) -> _Specificity | None:

@@ -11,19 +11,23 @@ import ipaddress
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from hostagent.policy import glob
 from hostagent.policy.groups import GROUPS, KIND_WORDS
+from hostagent.policy.login import CredentialEntry, SecretFile, Tls
+from hostagent.policy.masks import MaskEntry
 from hostagent.policy.problems import near
+from hostagent.policy.section import HostName, Name, Section, Strict
+from hostagent.policy.span import seconds
+from hostagent.policy.terms import DEFAULT_TERMS, RUN, SpanOrRun, Terms
 from hostagent.values.actor import Grade
-from hostagent.values.target import UpstreamTls
+from hostagent.values.target import ClientAuth
 
 ANY = "*"
-Strict = Field(strict=True)
 
 
 class Mode(StrEnum):
@@ -61,19 +65,6 @@ def _network(value: str) -> str:
         raise ValueError(f"not an address or network: {error}") from None
 
 
-def _absolute(value: str) -> str:
-    if not value.startswith("/") or not value.isprintable():
-        raise ValueError("an absolute path is needed")
-    return value
-
-
-def _host(value: str) -> str:
-    if not value.isascii() or not value.replace("-", "").replace(".", "").replace("_", "").isalnum():
-        raise ValueError("a host name is needed, without patterns; addresses go under `addresses`")
-    return value.lower().rstrip(".")
-
-
-Name = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
 NameOrAny = Annotated[str, Field(strict=True, pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")]
 Word = Annotated[str, Strict, AfterValidator(glob.check_word)]
 PathGlob = Annotated[str, Strict, AfterValidator(glob.check_path)]
@@ -82,8 +73,6 @@ KindWord = Annotated[
 ]
 QualifiedGlob = Annotated[str, Strict, AfterValidator(_qualified)]
 Network = Annotated[str, Strict, AfterValidator(_network)]
-AbsolutePath = Annotated[str, Strict, AfterValidator(_absolute)]
-HostName = Annotated[str, Strict, AfterValidator(_host)]
 Uid = Annotated[int, Field(strict=True, ge=0, lt=1 << 32)]
 Port = Annotated[int, Field(strict=True, gt=0, lt=65536)]
 
@@ -100,13 +89,6 @@ Uids = Annotated[tuple[Uid, ...], BeforeValidator(_many, int | list[int]), Field
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
 HostNames = Annotated[tuple[HostName, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
 Ports = Annotated[tuple[Port, ...], BeforeValidator(_many, int | list[int]), Field(strict=False, min_length=1)]
-
-
-class Section(BaseModel):
-    """A mapping of a policy file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    refused_keys: ClassVar[dict[str, str]] = {}
 
 
 class Actors(Section):
@@ -163,22 +145,6 @@ class TargetMatch(Section):
         return self
 
 
-class Tls(Section):
-    """How the upstream leg is protected."""
-
-    upstream: UpstreamTls = Field(
-        UpstreamTls.VERIFY_FULL, description="verify-full: chain and name; verify-ca: chain only; off: plaintext."
-    )
-    ca_file: AbsolutePath | None = Field(None, description="CA certificates; default the system's trust store.")
-    server_name: HostName | None = Field(None, description="Name that the upstream certificate must carry.")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.upstream is UpstreamTls.OFF and (self.ca_file or self.server_name):
-            raise ValueError("`upstream: off` verifies nothing: leave out ca_file and server_name")
-        return self
-
-
 class TargetEntry(Section):
     """A destination that actors may be let through to."""
 
@@ -189,35 +155,30 @@ class TargetEntry(Section):
     credential: Name | None = Field(
         None, description="Credential to log in with; without one the client's own authentication is relayed."
     )
-
-
-_NO_SECRETS = "a secret never stands in a policy file or the environment: give `file:` or `systemd:`"
-
-
-class CredentialEntry(Section):
-    """What the upstream leg logs in with. The secret is in a file or handed over by systemd, never in the policy."""
-
-    refused_keys: ClassVar[dict[str, str]] = dict.fromkeys(("secret", "password", "value", "env", "token"), _NO_SECRETS)
-
-    name: Name = Field(description="What targets call this credential.")
-    user: Annotated[str, Field(strict=True, min_length=1, max_length=63)] = Field(description="Role to log in as.")
-    file: AbsolutePath | None = Field(None, description="File that holds the secret.")
-    systemd: Name | None = Field(None, description="Name of a LoadCredential= of hostagentd's unit.")
+    client_auth: ClientAuth = Field(
+        ClientAuth.TRUST,
+        description="trust: clients are let in at once, the kernel says who they are; scram: with a placeholder.",
+    )
+    placeholder_password: SecretFile | None = Field(
+        None, description="Where the password is that clients show under `client_auth: scram`; the server's it is not."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if (self.file is None) == (self.systemd is None):
-            raise ValueError("exactly one of `file` and `systemd` is needed")
+        if (self.client_auth is ClientAuth.SCRAM) != (self.placeholder_password is not None):
+            raise ValueError("`client_auth: scram` and `placeholder_password` go together")
+        if self.client_auth is ClientAuth.SCRAM and self.credential is None:
+            raise ValueError("`client_auth: scram` needs a `credential`: the placeholder is no password of the server")
         return self
 
 
 class Conditions(Section):
-    """What a statement does. For allow and observe all that it does must be covered; for deny one thing in each given
-    list is enough, and the lists given must all match."""
+    """What a statement does. For allow and observe all that it does must be covered; for deny and approve one thing in
+    each given list is enough, and the lists given must all match."""
 
     kinds: Kinds | None = Field(
         None,
-        description=f"Statement kinds, or groups: any, {', '.join(GROUPS)}. Required for allow and observe.",
+        description=f"Statement kinds, or groups: any, {', '.join(GROUPS)}. Required for allow, approve and observe.",
     )
     relations: QualifiedGlobs | None = Field(
         None, description="schema.name patterns of relations read or written; all when absent."
@@ -236,44 +197,98 @@ class Conditions(Section):
         return not (self.kinds or self.relations or self.functions or self.settings)
 
 
+class ApproveConditions(Conditions, Terms):
+    """What a human is asked about, and on which terms: one thing in each given list is enough, as for deny. Where no
+    allow covers all that the statement does, these conditions must."""
+
+
 class Rule(Section):
-    """One rule. Exactly one of allow, deny and observe says what it does."""
+    """One rule. Exactly one of allow, deny, approve and observe says what it does."""
 
     name: Name = Field(description="Stands in errors and events.")
     actors: Names = Field(description="Classes of actors, or `*` for all that are governed.")
     targets: Names = Field(description="Targets, or `*` for all.")
     allow: Conditions | None = Field(None, description="Let such statements through.")
     deny: Conditions | None = Field(None, description="Refuse such statements, whatever else allows them.")
+    approve: ApproveConditions | None = Field(
+        None, description="Hold such statements until a human has let them through, whatever else allows them."
+    )
     observe: Conditions | None = Field(
         None, description="Let such statements through where no rule allows them, recorded as would-have-been-denied."
     )
     reason: Annotated[str, Field(strict=True, max_length=500)] = Field(
-        "", description="Told to the client when this rule denies."
+        "", description="Told to the client when this rule denies or holds."
     )
-    mode: Mode | None = Field(None, description="For deny: carried out or only recorded; default the policy's mode.")
+    mode: Mode | None = Field(
+        None, description="For deny and approve: carried out or only recorded; default the policy's mode."
+    )
 
     @property
-    def effect(self) -> Literal["allow", "deny", "observe"]:
-        """Which of the three it is."""
-        return "allow" if self.allow else "deny" if self.deny else "observe"
+    def effect(self) -> Literal["allow", "deny", "approve", "observe"]:
+        """Which of the four it is."""
+        return "allow" if self.allow else "deny" if self.deny else "approve" if self.approve else "observe"
 
     @property
     def conditions(self) -> Conditions:
         """The conditions of its effect."""
-        conditions = self.allow or self.deny or self.observe
+        conditions = self.allow or self.deny or self.approve or self.observe
         assert conditions is not None
         return conditions
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if sum(c is not None for c in (self.allow, self.deny, self.observe)) != 1:
-            raise ValueError("exactly one of `allow`, `deny` and `observe` is needed")
+        if sum(c is not None for c in (self.allow, self.deny, self.approve, self.observe)) != 1:
+            raise ValueError("exactly one of `allow`, `deny`, `approve` and `observe` is needed")
         if self.conditions.empty:
             raise ValueError(f"`{self.effect}` has no condition: `kinds: any` means everything")
         if self.deny is None and not self.conditions.kinds:
             raise ValueError(f"`{self.effect}` needs `kinds` (`any` for all)")
-        if self.deny is None and self.mode is not None:
-            raise ValueError("`mode` goes with `deny`: nothing else is carried out or not")
+        if self.deny is None and self.approve is None and self.mode is not None:
+            raise ValueError("`mode` goes with `deny` and `approve`: nothing else is carried out or not")
+        return self
+
+
+class Measure(StrEnum):
+    """What a limit counts."""
+
+    STATEMENTS = "statements"
+    ROWS = "rows"
+    BYTES = "bytes"
+    ERRORS = "errors"
+
+
+class Limit(Section):
+    """At most so much within a span, over all connections of an actor. What goes beyond is denied, or asked about."""
+
+    name: Name = Field(description="Stands in errors and events; no rule has the same.")
+    actors: Names = Field(description="Classes of actors, or `*` for all that are governed.")
+    targets: Names = Field(description="Targets, or `*` for all.")
+    what: Measure = Field(description="statements, rows (returned or changed), bytes (of results), errors.")
+    max: Annotated[int, Field(strict=True, ge=0, lt=1 << 53)] = Field(description="How many are let through.")
+    per: SpanOrRun = Field(
+        description="minute, hour, day, a span such as 90s, or `run` (as long as the cgroup is in use)."
+    )
+    by: Literal["actor", "class"] = Field(
+        "actor", description="What is counted apart: each systemd unit (else cgroup), or all these actors together."
+    )
+    kinds: Kinds | None = Field(None, description="Count only statements of one of these kinds; all when absent.")
+    relations: QualifiedGlobs | None = Field(
+        None, description="Count only statements that touch one of these relations; all when absent."
+    )
+    then: Literal["deny", "approve"] = Field("deny", description="What is done with what goes beyond.")
+    terms: Terms | None = Field(None, description="With `then: approve`: on what a human may let it through.")
+
+    @property
+    def window(self) -> int | None:
+        """Seconds until it starts anew; None for a run."""
+        return None if self.per == RUN else seconds(self.per)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.terms is not None and self.then != "approve":
+            raise ValueError("`terms` goes with `then: approve`")
+        if self.per == RUN and self.by == "class":
+            raise ValueError("`per: run` counts each run apart: it does not go with `by: class`")
         return self
 
 
@@ -288,6 +303,8 @@ class PolicyFile(Section):
     targets: tuple[TargetEntry, ...] = Field((), description="Destinations.")
     credentials: tuple[CredentialEntry, ...] = Field((), description="Logins for targets.")
     rules: tuple[Rule, ...] = Field((), description="Who may do what where. Nothing matched means denied.")
+    limits: tuple[Limit, ...] = Field((), description="How much of it.")
+    masks: tuple[MaskEntry, ...] = Field((), description="Columns that are masked. The first that covers one counts.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,6 +345,23 @@ class Policy:
     def rules(self) -> tuple[Rule, ...]:
         """Rules, in order."""
         return self.file.rules
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """Limits, in order."""
+        return self.file.limits
+
+    @property
+    def masks(self) -> tuple[MaskEntry, ...]:
+        """Masks, in order."""
+        return self.file.masks
+
+    def terms(self, name: str) -> Terms | None:
+        """The terms of the approve rule or the limit of that name, None where there is none."""
+        for rule in self.rules:
+            if rule.name == name:
+                return rule.approve
+        return next((limit.terms or DEFAULT_TERMS for limit in self.limits if limit.name == name), None)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; `from_json` gives the policy back."""

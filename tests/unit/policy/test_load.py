@@ -88,14 +88,14 @@ IN_RULES = [
     ("    allow: {}\n", "9:5: rules[0]: `allow` has no condition: `kinds: any` means everything"),
     ("    allow: {relations: a.b}\n", "9:5: rules[0]: `allow` needs `kinds` (`any` for all)"),
     ("    deny: {kind: drop}\n", '12:12: rules[0].deny.kind: unknown key `kind`\n  fix: did you mean "kinds"?'),
-    ("    mode: observe\n", "9:5: rules[0]: exactly one of `allow`, `deny` and `observe` is needed"),
+    ("    mode: observe\n", "9:5: rules[0]: exactly one of `allow`, `deny`, `approve` and `observe` is needed"),
     (
         "    allow: {kinds: any}\n    deny: {kinds: any}\n",
-        "9:5: rules[0]: exactly one of `allow`, `deny` and `observe` is needed",
+        "9:5: rules[0]: exactly one of `allow`, `deny`, `approve` and `observe` is needed",
     ),
     (
         "    allow: {kinds: any}\n    mode: observe\n",
-        "9:5: rules[0]: `mode` goes with `deny`: nothing else is carried out",
+        "9:5: rules[0]: `mode` goes with `deny` and `approve`: nothing else is carried out",
     ),
     (
         "    deny: {relations: [a.b, users]}\n",

@@ -89,6 +89,6 @@ def test_the_value_of_a_target() -> None:
     names = frozenset({"db.example.com"})
     assert find_target(TARGETS, Endpoint("192.0.2.1", 1), names) == Target(
         "name", "postgres", UpstreamTls.VERIFY_FULL, "/ca", "db"
-    )
+    )  # nothing of ours to log in with
     one = find_target(TARGETS, Endpoint("10.0.0.1", 1), frozenset({"one.example.com"}))
-    assert one is not None and one.credential == "reader"
+    assert one is not None and one.credential == "reader" and one.login
