@@ -44,6 +44,7 @@ SECRETS = {
 }
 SCHEMA = f"""\
 CREATE USER trusting SUPERUSER;
+SET password_encryption = 'scram-sha-256';
 CREATE USER app SUPERUSER PASSWORD '{SECRETS["app"]}';
 CREATE USER scram SUPERUSER PASSWORD '{SECRETS["scram"]}';
 CREATE USER plain SUPERUSER PASSWORD '{SECRETS["plain"]}';
@@ -168,14 +169,18 @@ def target(name: str, number: int, tls: str = "verify-full", port: int = 5432, *
 
 
 @contextlib.contextmanager
-def world(policy: dict[str, Any], **settings: Any) -> Iterator[World]:
-    """The world, made under the kernel lock and gone afterwards; `settings` are those of `hostagent.yaml`."""
+def world(policy: dict[str, Any], server: Postgres | None = None, **settings: Any) -> Iterator[World]:
+    """The world, made under the kernel lock and gone afterwards; `settings` are those of `hostagent.yaml`.
+
+    `server`: another than the distribution's with the usual settings; not started yet, wherever it says it is.
+    """
     with kernel_lock(), contextlib.ExitStack() as stack:
         remove_leftovers()
         lab = RealLab(NAME)
         stack.callback(lab.remove)
         lab.make()
-        postgres = Postgres(("*",), netns=lab.db)
+        postgres = server or Postgres(("*",))
+        postgres.netns = lab.db
         stack.callback(lambda: postgres.stop() if hasattr(postgres, "process") else None)
         postgres.start()
         postgres.sql(SCHEMA)

@@ -35,6 +35,7 @@ class Postgres:
     netns: str | None = None
     tls: bool = True
     settings: tuple[str, ...] = ()
+    home: Path | None = None  # another server than the distribution's: the directory that holds its bin, lib and share
 
     def start(self) -> Postgres:
         """Make the cluster and start it; returns when it answers."""
@@ -43,13 +44,14 @@ class Postgres:
         os.chown(self.directory, owner.pw_uid, owner.pw_gid)
         self.directory.chmod(0o755)
         data = self.directory / "data"
-        self._as_server(binaries() / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N")
+        server = self._reachable()
+        self._as_server(server / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N")
         self.ca_file = self.directory / "server-ca.pem"
         if self.tls:
             self._make_certificate(owner.pw_uid, owner.pw_gid)
         (data / "pg_hba.conf").write_text(_HBA)
         command = [*self._enter(), "setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
-        command += [str(binaries() / "postgres"), "-D", str(data), "-k", str(self.directory), "-p", str(self.port)]
+        command += [str(server / "postgres"), "-D", str(data), "-k", str(self.directory), "-p", str(self.port)]
         for setting in (f"listen_addresses={','.join(self.addresses)}", f"ssl={'on' if self.tls else 'off'}",
                         f"ssl_cert_file={self.directory}/server.pem", f"ssl_key_file={self.directory}/server.key",
                         "fsync=off", "synchronous_commit=off", "max_connections=300", "shared_buffers=128MB",
@@ -86,6 +88,12 @@ class Postgres:
     def log(self) -> str:
         """What the server logged."""
         return (self.directory / "log").read_text()
+
+    def _reachable(self) -> Path:
+        """The server's binaries, where the user that runs them gets to: a checkout may be open to root alone."""
+        if self.home is None:
+            return binaries()
+        return Path(shutil.copytree(self.home, self.directory / "server", symlinks=True)) / "bin"
 
     def _make_certificate(self, uid: int, gid: int) -> None:
         ca = trustme.CA()
