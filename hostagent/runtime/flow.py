@@ -13,36 +13,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 import time
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hostagent.approvals.values import Bound
-from hostagent.approvals.wire import Held
-from hostagent.errors import HostError, PeerError
+from hostagent.errors import PeerError
 from hostagent.limits.purse import Pocket, Tally
 from hostagent.policy.limits import Hit
 from hostagent.policy.match import actor_classes
 from hostagent.policy.model import Mode
 from hostagent.protocols import base
 from hostagent.protocols.base import Leg as LegName
-from hostagent.protocols.postgres.approval import TOO_LARGE, notice
+from hostagent.protocols.postgres.approval import notice
 from hostagent.recording import event
 from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.gate import Scope
+from hostagent.runtime.holding import decision_of_humans
 from hostagent.runtime.leg import Leg
 from hostagent.runtime.limits import Counted
-from hostagent.runtime.masking import LookupFailed
+from hostagent.runtime.masking import Lookup, LookupFailed
 from hostagent.runtime.opening import Opened, Refused, open_flow
-from hostagent.runtime.tls import Tls
-from hostagent.runtime.waiting import AskedWhenRun, Left, hung_up
+from hostagent.runtime.reach import find_cancel_key, reach_upstream, start_client_tls, start_upstream_tls, why_lost
+from hostagent.runtime.tallies import Tallies
+from hostagent.runtime.waiting import AskedWhenRun, hung_up
 from hostagent.sql.masking.values import Masks
-from hostagent.sql.template import template
-from hostagent.upstream.connect import connect
-from hostagent.upstream.verify import context_for, end_point_binding
+from hostagent.upstream.verify import end_point_binding
+from hostagent.values.actor import Actor
 from hostagent.values.decision import Decision, Verdict
 from hostagent.values.flow import FlowId
 
@@ -67,7 +64,7 @@ class Flow:
         self.client = Leg(LegName.CLIENT, self)
         self.upstream = Leg(LegName.UPSTREAM, self)
         self.client.hold()  # until it is open
-        self._worker = worker
+        self.worker = worker
         self._opened: Opened | None = None
         self._actors: frozenset[str] = frozenset()
         self._session: base.Session | None = None
@@ -79,17 +76,17 @@ class Flow:
         self.scope: Scope | None = None
         self.masks: Masks | None = None
         self.apart = False
-        self._answer: asyncio.Future[str] | None = None  # of a lookup
+        self._lookup: Lookup | None = None
         self.counted: Counted = ()
         self.tally: Tally | None = None
         self.prepared = AskedWhenRun()
-        self._tallies: dict[str, Tally] = {}
+        self._tallies = Tallies()
         self._withheld: list[bytes] = []  # for the upstream, while gated
         self._ends: str | None = None  # why the flow ends as soon as it is not gated
         self._held = False
         self._left = ""  # what the event says of an end that the session finds ordinary
-        self._cancel_keys: list[bytes] = []
-        self._leaf_binding = b""  # what a client that binds its login to our leaf has bound it to
+        self.cancel_keys: list[bytes] = []
+        self.leaf_binding = b""  # what a client that binds its login to our leaf has bound it to
         self._started = time.monotonic_ns()
         self.bytes_from: dict[str, int] = dict.fromkeys(LegName, 0)
         self.ended_because: str | None = None
@@ -101,12 +98,16 @@ class Flow:
         return self._actors
 
     @property
+    def actor(self) -> Actor:
+        return self.facts.actor
+
+    @property
     def target_name(self) -> str:
-        return self._open.target.name
+        return self.facts.target.name
 
     @property
     def context(self) -> event.FlowContext:
-        return self._open.context
+        return self.facts.context
 
     def next_decision_id(self) -> str:
         self._decisions += 1
@@ -127,14 +128,9 @@ class Flow:
         session = self._session
         if session is None or self.ended_because is not None:
             raise LookupFailed("the session has ended")
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._answer = answer
-        self._guarded(lambda: session.look_up(question))
-        try:
-            async with asyncio.timeout(LOOKUP_DEADLINE):
-                return await answer
-        except TimeoutError:
-            raise LookupFailed(f"no answer within {LOOKUP_DEADLINE:g} s") from None
+        lookup = self._lookup = Lookup()
+        self.guarded(lambda: session.look_up(question))
+        return await lookup.answer()
 
     def recorded(self) -> None:
         """Every decision is written: what was withheld goes on."""
@@ -154,17 +150,17 @@ class Flow:
     def classify(self) -> None:
         """Find the actor's classes by the policy in force; done again when that changes."""
         if self._opened is not None:
-            policy = self._worker.gate.policy
+            policy = self.worker.gate.policy
             self._actors = actor_classes(policy, self._opened.actor)
-            self.masks = self._worker.masks_of(self._actors, self._opened.target)
+            self.masks = self.worker.masks_of(self._actors, self._opened.target)
             self._opened.session.sealed = self.masks is not None
             self.scope = None
-            self.counted = self._worker.limits.of_flow(self._actors, self.target_name, self._opened.actor)
+            self.counted = self.worker.limits.of_flow(self._actors, self.target_name, self._opened.actor)
 
     def flush_recording(self) -> None:
         """Write what the recording holds back; called twice a second."""
         if self._recording is not None:
-            self._guarded(self._flush_recording)
+            self.guarded(self._flush_recording)
 
     # what the legs tell
 
@@ -193,28 +189,28 @@ class Flow:
         if session is None:
             return
         if leg is self.client:
-            binding = self._leaf_binding
+            binding = self.leaf_binding
         else:
             certificate = leg.peer_certificate()
             binding = end_point_binding(certificate) if certificate else b""
-        self._guarded(lambda: session.tls_started(leg.name, binding))
+        self.guarded(lambda: session.tls_started(leg.name, binding))
 
     def ended(self, leg: Leg) -> None:
         session = self._session
         if session is None:
             self.end("the client left")
         elif leg is self.client:
-            self._guarded(session.client_eof)
+            self.guarded(session.client_eof)
         else:
             self._left = "the server closed the connection"
-            self._guarded(lambda: session.upstream_lost(""))
+            self.guarded(lambda: session.upstream_lost(""))
 
     def lost(self, leg: Leg, error: Exception | None) -> None:
         session = self._session
         if leg is self.client or session is None:
             self.end("" if error is None else f"client leg: {error}")
         else:
-            self._guarded(lambda: session.upstream_lost(_reason(error)))
+            self.guarded(lambda: session.upstream_lost(why_lost(error)))
             self.end("" if error is None else f"upstream leg: {error}")
 
     def congested(self, leg: Leg, stuck: bool) -> None:
@@ -226,7 +222,7 @@ class Flow:
 
     # the pump
 
-    def _guarded(self, step: Step) -> None:
+    def guarded(self, step: Step) -> None:
         """Let the session take one step and carry out what it wants. What it raises ends the flow."""
         if self.ended_because is not None:
             return
@@ -239,7 +235,7 @@ class Flow:
     def _failed(self, error: Exception) -> None:
         """End this flow, and this flow only, whatever went wrong in it."""
         if isinstance(error, PeerError):
-            self._drain_bytes(self._open.session)
+            self._drain_bytes(self.facts.session)
             self.end(f"protocol error: {error}")
         elif isinstance(error, RecordingError):
             self.end(f"not recorded: {error.what}")
@@ -249,10 +245,10 @@ class Flow:
 
     def _flush_recording(self) -> None:
         if self._recording is not None and (digest := self._recording.flush()) is not None:
-            self._worker.gate.record(event.recording_grew(self._open.context, digest))
+            self.worker.gate.record(event.recording_grew(self.facts.context, digest))
 
     def _drain(self) -> None:
-        session = self._open.session
+        session = self.facts.session
         self._drain_bytes(session)
         while session.commands and self.ended_because is None:
             commands, session.commands = session.commands, []
@@ -288,22 +284,21 @@ class Flow:
         """Let the session have a decision."""
         asks = decision.ruling.verdict is Verdict.APPROVE
         if self.tally is not None:
-            self._tallies[decision.id], self.tally = self.tally, None
-            if len(self._tallies) > MAX_TALLIES:
-                self._tallies.pop(next(iter(self._tallies))).ended("")
+            self._tallies.keep(decision.id, self.tally)
+            self.tally = None
         if asks:
             session.hold(request, decision)
             return
-        if not decision.forwards and (tally := self._tallies.pop(decision.id, None)) is not None:
-            tally.ended("")
+        if not decision.forwards:
+            self._tallies.drop(decision.id)
         if request.phase is base.Phase.EXECUTE and decision.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
-        self._started_recording().note(event.decision_note(self._open.context, decision))
+        self._started_recording().note(event.decision_note(self.facts.context, decision))
         session.decided(request, decision)
 
     def _started_recording(self) -> SessionRecording:
         if self._recording is None:
-            self._recording = self._worker.start_recording(self._open.context)
+            self._recording = self.worker.start_recording(self.facts.context)
         return self._recording
 
     def _capture(self, captured: list[tuple[LegName, bytes]]) -> None:
@@ -314,79 +309,63 @@ class Flow:
 
     def _carry_out(self, session: base.Session, command: base.Command) -> None:
         if isinstance(command, base.Decide):
-            decision = self._worker.gate.ask(self, command.request)
+            decision = self.worker.gate.ask(self, command.request)
             if decision is not None:
                 self._take(session, command.request, decision)
         elif isinstance(command, base.Finished):
             started = self._forwarded.pop(command.decision_id, self._started)
-            if (tally := self._tallies.get(command.decision_id)) is not None:
-                tally.reached(command.outcome.rows, command.outcome.bytes)  # it is whole: the next one is denied
-                tally.ended(command.outcome.error)
-            self._worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
+            self._tallies.finished(command)
+            self.worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
         else:
             self._carry_out_rare(session, command)
 
     def _count(self, session: base.Session, decision_id: str, rows: int, size: int) -> None:
-        tally = self._tallies.get(decision_id)
-        answer = tally.reached(rows, size) if tally is not None else None
+        answer = self._tallies.reached(decision_id, rows, size)
         if isinstance(answer, list):
             self.upstream.hold()  # not one piece more while nobody knows whether it may pass
             self._spawn(self._borrow(session, decision_id, answer))
-        elif isinstance(answer, Hit) and self._worker.gate.policy.mode is Mode.ENFORCE:
+        elif isinstance(answer, Hit) and self.worker.gate.policy.mode is Mode.ENFORCE:
             session.cut_off(answer.reason(time.time()))
 
     async def _borrow(self, session: base.Session, decision_id: str, pockets: list[Pocket]) -> None:
-        await self._worker.limits.borrow(pockets)
+        await self.worker.limits.borrow(pockets)
         self.upstream.release()
         if (progress := session.progress()) is not None and progress[0] == decision_id:
-            self._guarded(lambda: self._count(session, *progress))
+            self.guarded(lambda: self._count(session, *progress))
 
-    async def _ask_human(
-        self, session: base.Session, request: base.Request, decision: Decision, values: tuple[Bound, ...] | None
-    ) -> None:
-        if values is None:
-            final = Decision(decision.id, replace(decision.ruling, verdict=Verdict.DENY, reason=TOO_LARGE))
-            self._worker.gate.settle(self, request, final)
-            return
-        held = Held(
-            decision.id, self.id, self._open.actor, self.target_name, request.text, values,
-            template(request.text) or request.text, tuple(decision.ruling.approval.split(",")),
-            tuple(key.hex() for key in self._cancel_keys),
-        )  # fmt: skip
-
+    async def _ask_human(self, session: base.Session, asked: base.AskHuman) -> None:
         def waits(seconds: int, minimum: int) -> None:
-            self._guarded(lambda: session.notify(notice(decision.id, seconds, minimum)))
+            self.guarded(lambda: session.notify(notice(asked.decision.id, seconds, minimum)))
 
         def gone() -> bool:
             return self.ended_because is not None or hung_up(self.client.transport.get_extra_info("socket"))
 
-        try:
-            final = await self._worker.waiting.decide(held, decision.ruling, waits, gone)
-        except Left:
+        final = await decision_of_humans(self.worker.waiting, self, asked, waits, gone)
+        if final is None:
             self.end("the client left")
-            return
-        if self.ended_because is None:
-            self._worker.gate.settle(self, request, final)
+        elif self.ended_because is None:
+            self.worker.gate.settle(self, asked.request, final)
 
     def _carry_out_rare(self, session: base.Session, command: base.Command) -> None:
         match command:
             case base.StartTls(LegName.CLIENT):
                 self.client.await_hello(command.early, self._hello)
             case base.StartTls():
-                self._start_upstream_tls(command.early)
+                start_upstream_tls(self, command.early)
             case base.Connect():
-                self._spawn(self._connect())
-            case base.AskHuman(request, decision, values):
-                self._spawn(self._ask_human(session, request, decision, values))
+                self._spawn(reach_upstream(self))
+            case base.AskHuman():
+                self._spawn(self._ask_human(session, command))
             case base.Describe(facts):
                 self._established(facts)
             case base.LookedUp():
-                self._looked_up(command)
+                if self._lookup is not None:
+                    self._lookup.found(command)
             case base.KeepCancelKey(issued, upstream):
-                self._cancel_keys.append(issued)
-                self._spawn(self._worker.keep_cancel_key(self._open, issued, upstream))
+                self.cancel_keys.append(issued)
+                self._spawn(self.worker.keep_cancel_key(self.facts, issued, upstream))
             case base.Cancel(issued):
-                self._spawn(self._find_cancel_key(issued))
+                self._spawn(find_cancel_key(self, issued))
             case base.Close(reason):
                 if self.gated:
                     self._ends = reason
@@ -396,7 +375,7 @@ class Flow:
     # slower steps
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
-        self._worker.spawn(self._contained(work))
+        self.worker.spawn(self._contained(work))
 
     async def _contained(self, work: Coroutine[object, object, None]) -> None:
         try:
@@ -406,7 +385,7 @@ class Flow:
 
     async def _open_up(self) -> None:
         try:
-            opened = await open_flow(self._worker, self.id, self.client.transport)
+            opened = await open_flow(self.worker, self.id, self.client.transport)
         except Refused as refused:
             self.end(refused.reason)
             return
@@ -420,61 +399,12 @@ class Flow:
         self.client.release()
 
     def _hello(self, hello: bytes) -> None:
-        self._spawn(self._start_client_tls(hello))
-
-    async def _start_client_tls(self, hello: bytes) -> None:
-        try:
-            context, self._leaf_binding = await self._worker.leaf_context(hello, self._open)
-        except HostError as error:
-            log.error("leaf_failed flow=%s error=%s", self.id, error.what)
-            self.end("no certificate could be minted for the client leg")
-            return
-        self.client.start_tls(Tls(context, server_side=True))
-
-    def _start_upstream_tls(self, early: bytes) -> None:
-        target = self._open.target
-        try:
-            context = context_for(target, self._open.client_pem)
-            tls = Tls(context, server_side=False, server_name=self._open.upstream_name)
-        except (HostError, ssl.SSLError, ValueError) as error:
-            self._open.session.upstream_lost(f"TLS to target {target.name} is not possible: {error}")
-            return
-        self.upstream.start_tls(tls, early)
-
-    async def _connect(self) -> None:
-        opened = self._open
-        if opened.refusal:
-            self._guarded(lambda: opened.session.upstream_lost(opened.refusal))
-            return
-        try:
-            await connect(opened.destination, lambda: self.upstream.protocol)
-        except OSError as error:
-            reason = f"the upstream {opened.destination} cannot be reached: {error.strerror or 'no answer'}"
-            self._guarded(lambda: opened.session.upstream_lost(reason))
-            return
-        if self.ended_because is not None:
-            self.upstream.abort()
-        self._guarded(opened.session.connected)
-
-    async def _find_cancel_key(self, issued: bytes) -> None:
-        found = await self._worker.find_cancel_key(self._open, issued)
-        if not found:
-            self.end("a cancel request with an unknown key" if found is None else "")
-        else:
-            self._guarded(lambda: self._open.session.cancel_found(found))
+        self._spawn(start_client_tls(self, hello))
 
     def _established(self, facts: tuple[tuple[str, str], ...]) -> None:
         self._deadline.cancel()
-        self._open.context.describe(dict(facts))
-        self._worker.gate.record(event.session_opened(self._open.context))
-
-    def _looked_up(self, found: base.LookedUp) -> None:
-        if self._answer is None or self._answer.done():
-            return
-        if found.value is None:
-            self._answer.set_exception(LookupFailed(found.error or "the answer is empty"))
-        else:
-            self._answer.set_result(found.value)
+        self.facts.context.describe(dict(facts))
+        self.worker.gate.record(event.session_opened(self.facts.context))
 
     def _late(self) -> None:
         self.end(f"no session within {ESTABLISH_DEADLINE:g} s")
@@ -485,23 +415,15 @@ class Flow:
             return
         self.ended_because = reason or self._left
         self._deadline.cancel()
-        self._looked_up(base.LookedUp(None, "the session has ended"))
-        for tally in self._tallies.values():
-            tally.ended("")
+        if self._lookup is not None:
+            self._lookup.found(base.LookedUp(None, "the session has ended"))
+        self._tallies.close()
         self.client.close()
         self.upstream.close()
-        self._worker.flow_ended(self, self._opened, self._recording, self._cancel_keys)
+        self.worker.flow_ended(self, self._opened, self._recording, self.cancel_keys)
 
     @property
-    def _open(self) -> Opened:
+    def facts(self) -> Opened:
         if self._opened is None:
             raise RuntimeError("the flow is not open")
         return self._opened
-
-
-def _reason(error: Exception | None) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the upstream's certificate could not be verified: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS with the upstream failed: {error.reason or 'handshake failure'}"
-    return "" if error is None else "the upstream connection was lost"

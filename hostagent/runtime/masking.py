@@ -11,10 +11,11 @@ Rules
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Protocol
 
-from hostagent.protocols.base import Request
+from hostagent.protocols.base import LookedUp, Request
 from hostagent.sql.client import rewrite
 from hostagent.sql.masking.query import catalog_query
 from hostagent.sql.masking.values import Masks, Rewritten, Unsafe
@@ -22,6 +23,7 @@ from hostagent.values.decision import Ruling, Verdict
 
 CATALOG_SECONDS = 60.0
 MAX_ROUNDS = 6  # the names, what they are made of, and views upon views
+LOOKUP_DEADLINE = 10.0  # seconds for the server to answer a question of ours
 REWRITE_DEADLINE = 5.0  # seconds a round
 
 CHANGING = frozenset({"create", "alter", "drop", "do", "call", "role", "system", "maintenance", "function_call"})
@@ -30,6 +32,32 @@ FUNCTION_CALL = "a FunctionCall message cannot be masked: send the call as a sta
 
 class LookupFailed(Exception):
     """The server could not be asked; the text says why."""
+
+
+class Lookup:
+    """The answer to a question to the server that one flow waits for."""
+
+    __slots__ = ("_answer",)
+
+    def __init__(self) -> None:
+        self._answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def answer(self) -> str:
+        """The value. Raises LookupFailed."""
+        try:
+            async with asyncio.timeout(LOOKUP_DEADLINE):
+                return await self._answer
+        except TimeoutError:
+            raise LookupFailed(f"no answer within {LOOKUP_DEADLINE:g} s") from None
+
+    def found(self, found: LookedUp) -> None:
+        """The session has it, or has ended; nothing when it was there before."""
+        if self._answer.done():
+            return
+        if found.value is None:
+            self._answer.set_exception(LookupFailed(found.error or "the answer is empty"))
+        else:
+            self._answer.set_result(found.value)
 
 
 class Asked(Protocol):

@@ -6,6 +6,7 @@ in the middle of a stream, as PostgreSQL's SSLRequest needs.
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # ssl looks it up at the first server name, when its file may be out of reach
 import ssl
 from typing import Any
 

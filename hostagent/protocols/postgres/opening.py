@@ -152,9 +152,7 @@ class Opening:
     def _issue_key(self, body: bytes) -> None:
         if not 4 + MIN_KEY <= len(body) <= 4 + MAX_KEY:
             raise PeerError("a cancel key of impossible length from the server")
-        fresh = bytearray(self._config.random_bytes(len(body)))
-        fresh[0] &= 0x7F  # a process id is positive
-        issued = bytes(fresh)
+        issued = body[:4] + self._config.random_bytes(len(body) - 4)  # programs compare the process id with others
         self._session.commands.append(KeepCancelKey(issued, body))
         self._pass(messages.message(messages.KEY_DATA, issued))
 

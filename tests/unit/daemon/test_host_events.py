@@ -78,10 +78,11 @@ def test_what_is_insisted_on_is_written_whole_or_not_at_all(
     assert [line["metadata"]["event_code"] for line in written(tmp_path)] == ["approval_given", "grant_made"]
     assert written(tmp_path)[0]["unmapped"]["facts"] == {"uid": 1001}
 
-    def full(_: list[bytes]) -> None:
-        raise RecordingError("no space left")
+    class Full:
+        def append_many(self, _: list[bytes]) -> None:
+            raise RecordingError("no space left")
 
-    monkeypatch.setattr(events._journal, "append_many", full)
+    monkeypatch.setattr(events, "_journal", Full())
     with pytest.raises(RecordingError):
         events.insist(facts)
     assert "no space left" in events._counts.last_error

@@ -141,8 +141,9 @@ def test_an_exec_is_seen_though_the_record_is_the_same() -> None:
 def test_a_name_with_parentheses_and_a_command_line_of_odd_bytes(tmp_path: Path) -> None:
     odd = tmp_path / "a) R 1 (b"
     odd.symlink_to(SLEEP)
-    child = subprocess.Popen([b"\xffname", b"60", b""], executable=odd)
+    child = subprocess.Popen([b"\xffname", b"60"], executable=odd)
     wait_until(lambda: Path(f"/proc/{child.pid}/comm").read_text() == "a) R 1 (b\n")
+    wait_until(lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes() != b"")
     record = record_of(child.pid)
     found = Proc().process(record)
     assert found.command_line[0] == r"\xffname"

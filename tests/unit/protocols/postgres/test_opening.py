@@ -230,8 +230,8 @@ def test_protocol_3_2_is_negotiated_and_keys_keep_their_length() -> None:
         >> Connected()
         << ToUpstream(startup(0x30002))
         >> FromUpstream(negotiate + AUTH_OK + message("K", key))
-        << ToClient(negotiate + AUTH_OK + message("K", b"\x07" * 36))
-        << KeepCancelKey(b"\x07" * 36, key)
+        << ToClient(negotiate + AUTH_OK + message("K", key[:4] + b"\x07" * 32))
+        << KeepCancelKey(key[:4] + b"\x07" * 32, key)
     ).done()
 
 

@@ -80,7 +80,7 @@ COLUMNS = message("T", b"\0\x01a\0" + bytes(18))
 PARSED, BOUND, CLOSED, NO_DATA, SUSPENDED, EMPTY = (message(c) for c in "123nsI")
 PARAMETERS = message("t", b"\0\0")
 KEY = b"\0\0\x01\x02" + b"abcd"
-ISSUED = b"\x07" * 8
+ISSUED = KEY[:4] + b"\x07" * 4
 SYNTAX = error("42601", text="syntax error")
 ANSWER = COLUMNS + row(b"1") + tag("SELECT 1") + READY
 PROBED = COLUMNS + row(b"{public}") + tag("SELECT 1") + READY
