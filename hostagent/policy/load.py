@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from hostagent.errors import FileError, Location
+from hostagent.policy.detectors import DetectorEntry
 from hostagent.policy.masks import MaskEntry
 from hostagent.policy.model import ANY, Limit, Policy, PolicyFile, Rule, TargetEntry, TargetMatch
 from hostagent.policy.problems import FileErrors, Path_, Positions, near
@@ -19,8 +20,8 @@ from hostagent.policy.yaml import read_with_positions
 PolicyErrors = FileErrors
 MAX_FILES = 500
 
-_LISTS = ("actors", "targets", "credentials", "rules", "limits", "masks")
-# of a rule, limit or mask: the key, which list it names entries of, and what these are called
+_LISTS = ("actors", "targets", "credentials", "rules", "limits", "masks", "detectors")
+# of a rule, limit, mask or detector: the key, which list it names entries of, and what these are called
 _NAMED = (
     ("actors", "actors", "class of actors"),
     ("except_actors", "actors", "class of actors"),
@@ -72,6 +73,7 @@ def merge(files: list[PolicyFile]) -> PolicyFile:
         rules=tuple(entry for file in files for entry in file.rules),
         limits=tuple(entry for file in files for entry in file.limits),
         masks=tuple(entry for file in files for entry in file.masks),
+        detectors=tuple(entry for file in files for entry in file.detectors),
     )
 
 
@@ -109,10 +111,12 @@ def _dangling(read: list[_Read]) -> Iterator[FileError]:
             yield from _nobody(positions, ("limits", index), limit, known)
         for index, mask in enumerate(file.masks):
             yield from _nobody(positions, ("masks", index), mask, known)
+        for index, detector in enumerate(file.detectors):
+            yield from _nobody(positions, ("detectors", index), detector, known)
 
 
 def _nobody(
-    positions: Positions, path: Path_, entry: Rule | Limit | MaskEntry, known: dict[str, set[str]]
+    positions: Positions, path: Path_, entry: Rule | Limit | MaskEntry | DetectorEntry, known: dict[str, set[str]]
 ) -> Iterator[FileError]:
     """The actors and targets of an entry that nothing defines."""
     for key, which, what in _NAMED:

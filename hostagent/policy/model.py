@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from pydantic_core import PydanticCustomError
 
 from hostagent.policy import glob
+from hostagent.policy.detectors import DetectorEntry
 from hostagent.policy.groups import GROUPS, KIND_WORDS
 from hostagent.policy.login import CredentialEntry, SecretFile, Tls
 from hostagent.policy.masks import MaskEntry
@@ -305,6 +306,7 @@ class PolicyFile(Section):
     rules: tuple[Rule, ...] = Field((), description="Who may do what where. Nothing matched means denied.")
     limits: tuple[Limit, ...] = Field((), description="How much of it.")
     masks: tuple[MaskEntry, ...] = Field((), description="Columns that are masked. The first that covers one counts.")
+    detectors: tuple[DetectorEntry, ...] = Field((), description="What is looked for in results: a net behind masks.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,6 +357,11 @@ class Policy:
     def masks(self) -> tuple[MaskEntry, ...]:
         """Masks, in order."""
         return self.file.masks
+
+    @property
+    def detectors(self) -> tuple[DetectorEntry, ...]:
+        """Detectors, in order."""
+        return self.file.detectors
 
     def terms(self, name: str) -> Terms | None:
         """The terms of the approve rule or the limit of that name, None where there is none."""

@@ -16,11 +16,15 @@ import signal
 import socket
 import sys
 import threading
+from typing import Any
 
 from hostagent.privilege import checked, give_up
 from hostagent.sql import framing
 from hostagent.sql.analysis import Analysis
-from hostagent.sql.postgres import MAX_TEXT, analyze
+from hostagent.sql.masking.catalog import Catalog, decode
+from hostagent.sql.masking.rewrite import rewrite
+from hostagent.sql.masking.values import Masks, result_to_json
+from hostagent.sql.postgres import analyze
 from hostagent.sql.seccomp import refuse_sockets_and_programs
 
 CPU_SECONDS = 5.0  # a request; the longest text of the dearest kind takes about three
@@ -29,7 +33,7 @@ MEMORY = 1536 << 20  # bytes of address space, a third of it the parser's stack
 STACK = 512 << 20  # libpg_query recurses in C: what is nested too deeply is then refused, not a crash
 DEPTH = 8_000  # levels of a parse tree
 FILES = 16
-MAX_REQUEST = 6 * MAX_TEXT + 1024  # JSON can write one byte as six
+MAX_REQUEST = framing.MAX_FRAME  # a text of MAX_TEXT, of which JSON can write one byte as six, and a catalog
 
 CLONE_NEWNET = 0x40000000
 
@@ -91,11 +95,19 @@ def answer(body: bytes) -> bytes:
     text = request["text"]
     if not isinstance(text, str):
         raise TypeError("text is not a string")
-    result = analyze(text, standard_conforming_strings=request.get("standard_conforming_strings") is not False)
-    message = {"analysis": result.to_json()} if isinstance(result, Analysis) else {"unanalyzed": result.reason}
-    reply = framing.encode(message)
+    reply = framing.encode(_masked(text, request) if "masks" in request else _analysis(text, request))
     signal.setitimer(signal.ITIMER_PROF, 0)
     return reply
+
+
+def _analysis(text: str, request: dict[str, Any]) -> dict[str, Any]:
+    result = analyze(text, standard_conforming_strings=request.get("standard_conforming_strings") is not False)
+    return {"analysis": result.to_json()} if isinstance(result, Analysis) else {"unanalyzed": result.reason}
+
+
+def _masked(text: str, request: dict[str, Any]) -> dict[str, Any]:
+    catalog = decode(request["catalog"]) if request["catalog"] else Catalog()
+    return {"result": result_to_json(rewrite(text, catalog, Masks.from_json(request["masks"])))}
 
 
 def _receive(connection: socket.socket) -> bytes:

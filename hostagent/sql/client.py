@@ -6,6 +6,7 @@ import asyncio
 
 from hostagent.sql import framing
 from hostagent.sql.analysis import Analysis, Unanalyzed
+from hostagent.sql.masking.values import Masks, Result, Unsafe, result_from_json
 
 DEAD = Unanalyzed("the analyzer did not answer")
 
@@ -24,6 +25,20 @@ async def analyze(
     except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         # TimeoutError and IncompleteReadError are among them
         return DEAD
+
+
+async def rewrite(path: str, text: str, catalog: str, masks: Masks, timeout: float) -> Result:
+    """The text with masks, by the analyzer that listens on `path`; `catalog` is the answer of the catalog query.
+
+    An empty `catalog` is none: where one is needed, the result is NeedsMore. Never raises for a dead, slow or garbling
+    analyzer: the result is then Unsafe.
+    """
+    request = framing.encode({"text": text, "masks": masks.to_json(), "catalog": catalog})
+    try:
+        async with asyncio.timeout(timeout):
+            return result_from_json(framing.decode(await _exchange(path, request))["result"])
+    except (OSError, EOFError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return Unsafe(DEAD.reason)
 
 
 async def _exchange(path: str, request: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """The analyzer's wire form, both ways: a 4-byte big-endian length, then that many bytes of UTF-8 JSON.
 
-Request: {"text": …, "standard_conforming_strings": bool}. Reply: {"analysis": …} or {"unanalyzed": reason}.
+What a text does: {"text": …, "standard_conforming_strings": bool} → {"analysis": …} or {"unanalyzed": reason}.
+The text with masks: {"text": …, "masks": …, "catalog": answer of the catalog query or ""} → {"result": …}.
 One request and one reply a connection.
 """
 

@@ -48,6 +48,7 @@ def state(pid: int) -> str:
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     child = subprocess.Popen([SLEEP, "60"])
     wait_until(lambda: Path(f"/proc/{child.pid}/exe").resolve() == SLEEP)
+    wait_until(lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes() != b"")  # comes after the executable
     yield child
     child.kill()
     child.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -17,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from hostagent.sql import framing
-from hostagent.sql.analysis import Analysis, Kind, Unanalyzed
-from hostagent.sql.client import DEAD, analyze
+from hostagent.sql.analysis import Analysis, Kind, Name, Unanalyzed
+from hostagent.sql.client import DEAD, analyze, rewrite
+from hostagent.sql.masking.values import Mask, MaskKind, Masks, Needs, NeedsMore, Result, Rewritten, Unsafe
 from hostagent.sql.postgres import MAX_TEXT
 
 NOBODY = 65534
@@ -70,6 +72,32 @@ def test_it_says_why_a_text_is_not_analyzed(analyzer: Running) -> None:
     assert analyzer.ask("SELECT '\\'", standard_conforming_strings=False) != analyzer.ask("SELECT '\\'")
 
 
+def test_it_rewrites_with_masks(analyzer: Running) -> None:
+    masks = Masks((Mask("m", MaskKind.NULL, ("app.users.ssn",)),))
+
+    def ask(text: str, catalog: str = "") -> Result:
+        return asyncio.run(rewrite(analyzer.path, text, catalog, masks, 20))
+
+    assert ask("SELECT 1") == Rewritten("SELECT 1", shape=(None,))
+    assert ask("SELECT id FROM users") == NeedsMore(Needs(frozenset({Name("", "users")})))
+    columns = [[1, "id", "pg_catalog.int4", "pg_catalog.int4", "N", True, None, False, None, True]]
+    columns.append([2, "ssn", "pg_catalog.text", "pg_catalog.text", "S", False, None, False, None, True])
+    relation = {"oid": 7, "schema": "app", "name": "users", "kind": "r", "columns": columns}
+    relation |= {"definition": None, "uses": None, "family": None, "policies": None, "constraints": None}
+    relation |= {"rules": False, "runs_on_read": None, "runs_on_write": None, "types": None}
+    catalog = {"schemas": ["app"], "found": [["", "users", 7]], "relations": [relation], "functions": []}
+    assert ask("SELECT id FROM users", json.dumps(catalog | {"operators": [], "types": []})) == Rewritten(
+        'SELECT id FROM (SELECT "id", CAST(NULL AS pg_catalog.text) AS "ssn" FROM "app"."users") AS "users"',
+        masked=("app.users.ssn",),
+        relations=(7,),
+        shape=("id",),
+    )
+    assert ask("DO $$$$") == Unsafe("what a DO block does cannot be seen", "send its statements one by one")
+    assert ask("SELECT id FROM users", "{}") == Unsafe(DEAD.reason)
+    assert ask("SELECT id FROM users", json.dumps(catalog)) == Unsafe(DEAD.reason)
+    assert isinstance(analyzer.ask("SELECT 1"), Analysis)
+
+
 def test_it_answers_several_workers(analyzer: Running) -> None:
     async def all_at_once() -> list[Analysis | Unanalyzed]:
         return await asyncio.gather(*(analyze(analyzer.path, f"SELECT {n} FROM t{n}", 20) for n in range(20)))
@@ -84,7 +112,7 @@ def test_the_longest_text_is_answered_and_a_longer_one_refused(analyzer: Running
     rows = "INSERT INTO t VALUES " + ",".join(["(1, 'a')"] * (MAX_TEXT // 9 - 10))
     assert isinstance(analyzer.ask(rows), Analysis)
     assert analyzer.ask("SELECT 1".ljust(MAX_TEXT + 1)) == Unanalyzed(f"the statement is longer than {MAX_TEXT} bytes")
-    assert analyzer.ask("x" * (8 * MAX_TEXT)) == DEAD
+    assert analyzer.ask("x" * framing.MAX_FRAME) == DEAD
     assert isinstance(analyzer.ask("SELECT 1"), Analysis)
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hostagent.sql import framing
 from hostagent.sql.analysis import Analysis, Unanalyzed
-from hostagent.sql.client import DEAD, analyze
+from hostagent.sql.client import DEAD, analyze, rewrite
+from hostagent.sql.masking.values import Mask, MaskKind, Masks, Result, Rewritten, Unsafe
 from hostagent.sql.postgres import analyze as pure
 
 
@@ -34,6 +35,7 @@ async def ask(path: Path, reply: bytes, *, close: bool = True, timeout: float = 
         return result
 
 
+MASKS = Masks((Mask("m", MaskKind.NULL, ("app.users.ssn",)),))
 GOOD = pure("SELECT 1")
 assert isinstance(GOOD, Analysis)
 
@@ -68,6 +70,33 @@ def test_a_slow_analyzer_is_no_answer_in_time(tmp_path: Path) -> None:
 
 def test_no_analyzer_is_no_answer(tmp_path: Path) -> None:
     assert asyncio.run(analyze(str(tmp_path / "none"), "SELECT 1", 1)) == DEAD
+    assert asyncio.run(rewrite(str(tmp_path / "none"), "SELECT 1", "", MASKS, 1)) == Unsafe(DEAD.reason)
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [
+        ({"result": {"unsafe": ["because", "fix"]}}, Unsafe("because", "fix")),
+        ({"result": {"rewritten": ["SELECT 1", [], [], None]}}, Rewritten("SELECT 1")),
+        ({"result": {"rewritten": [None, [], [], None]}}, Unsafe(DEAD.reason)),
+        ({"result": None}, Unsafe(DEAD.reason)),
+        ({"analysis": GOOD.to_json()}, Unsafe(DEAD.reason)),
+        ({"unanalyzed": "because"}, Unsafe(DEAD.reason)),
+    ],
+)
+def test_replies_with_masks(tmp_path: Path, reply: dict[str, object], expected: Result) -> None:
+    async def asked() -> Result:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            size = framing.length(await reader.readexactly(framing.HEADER))
+            message = framing.decode(await reader.readexactly(size))
+            assert Masks.from_json(message["masks"]) == MASKS
+            writer.write(framing.encode(reply))
+            writer.close()
+
+        async with await asyncio.start_unix_server(serve, str(tmp_path / "s")):
+            return await rewrite(str(tmp_path / "s"), "SELECT 1", "", MASKS, 5)
+
+    assert asyncio.run(asked()) == expected
 
 
 @given(st.binary(max_size=200))
