@@ -233,7 +233,8 @@ class Gate:
         """The ruling with the masked text. Kept where names mean the same to all sessions; a refusal may be of now."""
         if ruling.verdict is not Verdict.DENY:
             ruling = await masked(self._analyzer, asker, request, ruling, masks)
-        if ruling.rewritten is not None and request.schemas is not None and not asker.apart:
+        shared = ruling.lasting and request.schemas is not None and not asker.apart
+        if ruling.rewritten is not None and shared:
             self._memory.put(self._scope(asker, request), request.text, ruling)
         return ruling
 

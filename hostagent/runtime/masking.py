@@ -21,7 +21,7 @@ from hostagent.sql.masking.query import catalog_query
 from hostagent.sql.masking.values import Masks, Rewritten, Unsafe
 from hostagent.values.decision import Ruling, Verdict
 
-CATALOG_SECONDS = 60.0
+CATALOG_SECONDS = 10.0
 MAX_ROUNDS = 6  # the names, what they are made of, and views upon views
 LOOKUP_DEADLINE = 10.0  # seconds for the server to answer a question of ours
 REWRITE_DEADLINE = 5.0  # seconds a round
@@ -74,7 +74,9 @@ async def masked(analyzer: str, flow: Asked, request: Request, ruling: Ruling, m
     for _ in range(MAX_ROUNDS):
         result = await rewrite(analyzer, request.text, catalog, masks, REWRITE_DEADLINE)
         if isinstance(result, Rewritten):
-            return replace(ruling, rewritten=result.text, masked=result.masked)
+            return replace(
+                ruling, rewritten=result.text, masked=result.masked, forbidden=result.forbidden, lasting=result.lasting
+            )
         if isinstance(result, Unsafe):
             return _denied(ruling, result.reason, result.fix)
         try:

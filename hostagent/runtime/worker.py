@@ -161,7 +161,7 @@ class Worker:
     def masks_of(self, actors: frozenset[str], target: Target) -> Masks | None:
         """What is masked for these classes of actors at this target; None: nothing."""
         entries = masks_for(self.gate.policy.masks, actors, target.name)
-        if not entries:
+        if not entries or not target.name:  # nothing that no target covers is forwarded anywhere
             return None
         return Masks(entries, bytes.fromhex(self.settings["mask_keys"][target.name]))
 

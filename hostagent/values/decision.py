@@ -54,7 +54,8 @@ class Ruling:
     `settings` are the names that SET, RESET or set_config touch, lower case; `*` where that cannot be known.
 
     `rewritten` is the statement that is sent in the place of the client's, None for the client's own. `masked` are the
-    columns that it masks, for events; where they are, the session checks what comes back. With the verdict APPROVE,
+    columns that it masks, for events; `forbidden` are relation oid and column number of what no result may hold then.
+    `lasting`: the rewritten text is as good in other sessions. With the verdict APPROVE,
     `approval` names the terms on which humans are asked.
     """
 
@@ -68,6 +69,8 @@ class Ruling:
     settings: tuple[str, ...] = ()
     rewritten: str | None = field(default=None, repr=False)  # it can hold a mask's key: never recorded
     masked: tuple[str, ...] = ()
+    forbidden: tuple[tuple[int, int], ...] = ()
+    lasting: bool = True
     approval: str = ""
 
 

@@ -345,8 +345,10 @@ class Frontend:
         if asked.kind == BIND and asked.statement is not None and asked.statement.sent != rewritten:
             self._deny(asked, OUTDATED)
             return
-        if rewritten is not None and asked.kind != BIND and not self._replace(asked, rewritten):
-            return
+        if rewritten is not None:
+            self._session.forbidden.update(decision.ruling.forbidden)
+            if asked.kind != BIND and not self._replace(asked, rewritten):
+                return
         if asked.kind == PARSE:
             item = Expected(Awaited.PARSE, undo=Undo(conversation.statements, asked.name, asked.statement))
         else:

@@ -49,7 +49,9 @@ class Opening:
         self._login: Login = (
             Relayed(config.target, client_tls) if credential is None else Held(config, credential, binding)
         )
-        settings.started(startup.get("client_encoding"), startup.get("database") or startup.get("user"))
+        settings.started(
+            startup.get("client_encoding"), startup.get("database") or startup.get("user"), self._upstream_user
+        )
         self._proof: ClientProof | None = None
         if config.placeholder is None:
             self._start()

@@ -94,10 +94,10 @@ class Settings:
         self.schemas: tuple[str, ...] | None = None
         self.server_version = ""
 
-    def started(self, encoding: str, database: str) -> None:
+    def started(self, encoding: str, database: str, user: str) -> None:
         """What the startup message says; `encoding` is empty where it leaves that to the server."""
         self.encoding, self.codec = encoding or self.encoding, codec_of(encoding) or self.codec
-        self.context = (f"database={database}",)
+        self.context = (f"database={database}", f"user={user}")
 
     def status(self, name: str, value: str) -> None:
         """A ParameterStatus came from the server. Raises `Refused` when the session cannot be read safely any more."""

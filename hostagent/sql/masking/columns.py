@@ -41,6 +41,15 @@ class Columns:
                 self._depth -= 1
         return self._found[relation.oid]
 
+    def forbidden(self) -> tuple[tuple[int, int], ...]:
+        """Relation oid and number of every masked column that was met."""
+        return tuple(
+            (oid, column.number)
+            for oid, masked in sorted(self._found.items())
+            for column in self.catalog.relations[oid].columns
+            if column.name in masked
+        )
+
     def _masked(self, relation: Relation) -> Masked:
         found: Masked = {}
         for column in relation.columns:

@@ -74,7 +74,11 @@ def _rewrite(raw: bytes, catalog: Catalog, masks: Masks) -> Result:
         raise Refused(f"the masked statement is longer than {MAX_SENT} bytes", "name masked relations less often")
     check(text, nodes)
     last = shape(statements[-1].kind, statements[-1].body) if statements else None
-    return Rewritten(text.decode(), tuple(sorted(replacement.masked)), tuple(sorted(catalog.relations)), last)
+    lasting = all(catalog.found[name] is not None for name in needs.relations) and not any(
+        schema.startswith("pg_temp") for schema in catalog.schemas
+    )
+    masked, relations = tuple(sorted(replacement.masked)), tuple(sorted(catalog.relations))
+    return Rewritten(text.decode(), masked, relations, last, columns.forbidden(), lasting)
 
 
 def _lacks(catalog: Catalog, needs: Needs) -> bool:

@@ -128,12 +128,16 @@ class Rewritten:
     `masked` are the masked columns of the relations that it reads, as `schema.table.column`. `relations` are the oids
     that it depends on, those under views too. `shape`: the names of the output columns of the last statement, None for
     a name that is not known here; None as a whole where even the number is not known or nothing is returned.
+    `forbidden`: relation oid and number of columns that no result may hold unmasked. `lasting`: every name was found, in
+    no temporary schema, so the text is as good in another session of the same user and search path.
     """
 
     text: str
     masked: tuple[str, ...] = ()
     relations: tuple[int, ...] = ()
     shape: tuple[str | None, ...] | None = None
+    forbidden: tuple[tuple[int, int], ...] = ()
+    lasting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,8 @@ def result_to_json(result: Result) -> dict[str, Any]:
         relations = sorted([n.schema, n.name] for n in needs.relations)
         return {"needs": [relations, sorted(needs.functions), sorted(needs.operators), needs.types]}
     shape = None if result.shape is None else list(result.shape)
-    return {"rewritten": [result.text, list(result.masked), list(result.relations), shape]}
+    forbidden = [list(pair) for pair in result.forbidden]
+    return {"rewritten": [result.text, list(result.masked), list(result.relations), shape, forbidden, result.lasting]}
 
 
 def result_from_json(data: dict[str, Any]) -> Result:
@@ -168,11 +173,12 @@ def result_from_json(data: dict[str, Any]) -> Result:
         relations, functions, operators, types = data["needs"]
         names = frozenset(Name(str(schema), str(name)) for schema, name in relations)
         return NeedsMore(Needs(names, frozenset(map(str, functions)), frozenset(map(str, operators)), bool(types)))
-    text, masked, oids, shape = data["rewritten"]
+    text, masked, oids, shape, forbidden, lasting = data["rewritten"]
     if not isinstance(text, str):
         raise TypeError("a rewritten text is a text")
     names_ = None if shape is None else tuple(None if name is None else str(name) for name in shape)
-    return Rewritten(text, tuple(map(str, masked)), tuple(map(int, oids)), names_)
+    pairs = tuple((int(oid), int(number)) for oid, number in forbidden)
+    return Rewritten(text, tuple(map(str, masked)), tuple(map(int, oids)), names_, pairs, lasting is True)
 
 
 @lru_cache(maxsize=4096)

@@ -78,7 +78,7 @@ def test_it_rewrites_with_masks(analyzer: Running) -> None:
     def ask(text: str, catalog: str = "") -> Result:
         return asyncio.run(rewrite(analyzer.path, text, catalog, masks, 20))
 
-    assert ask("SELECT 1") == Rewritten("SELECT 1", shape=(None,))
+    assert ask("SELECT 1") == Rewritten("SELECT 1", shape=(None,), lasting=True)
     assert ask("SELECT id FROM users") == NeedsMore(Needs(frozenset({Name("", "users")})))
     columns = [[1, "id", "pg_catalog.int4", "pg_catalog.int4", "N", True, None, False, None, True]]
     columns.append([2, "ssn", "pg_catalog.text", "pg_catalog.text", "S", False, None, False, None, True])
@@ -91,6 +91,8 @@ def test_it_rewrites_with_masks(analyzer: Running) -> None:
         masked=("app.users.ssn",),
         relations=(7,),
         shape=("id",),
+        forbidden=((7, 2),),
+        lasting=True,
     )
     assert ask("DO $$$$") == Unsafe("what a DO block does cannot be seen", "send its statements one by one")
     assert ask("SELECT id FROM users", "{}") == Unsafe(DEAD.reason)

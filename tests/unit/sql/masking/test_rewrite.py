@@ -80,7 +80,7 @@ def test_everything_is_asked_for_at_once() -> None:
             frozenset({"=", "<", "<=", ">", ">="}),
         )
     )
-    assert rewrite("SELECT 1", Catalog(), SSN) == Rewritten("SELECT 1", shape=(None,))
+    assert rewrite("SELECT 1", Catalog(), SSN) == Rewritten("SELECT 1", shape=(None,), lasting=True)
 
 
 @pytest.mark.parametrize(
@@ -217,3 +217,12 @@ def test_masks_cross_the_socket() -> None:
         Masks.from_json({"entries": MASKS.to_json()["entries"], "key": "00"})
     with pytest.raises(ValueError, match="entry"):
         Masks.from_json({"entries": [], "key": "00" * 32})
+
+
+def test_a_text_lasts_where_every_name_was_found_and_none_is_temporary() -> None:
+    known = rewrite("SELECT id FROM users", CATALOG, SSN)
+    assert isinstance(known, Rewritten) and known.lasting and known.forbidden == ((1, 2),)
+    unknown = rewrite("SELECT id FROM gone", CATALOG, SSN)
+    assert isinstance(unknown, Rewritten) and not unknown.lasting
+    temporary = rewrite("SELECT id FROM users", replace(CATALOG, schemas=("pg_temp_3", *CATALOG.schemas)), SSN)
+    assert isinstance(temporary, Rewritten) and not temporary.lasting

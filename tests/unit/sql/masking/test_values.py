@@ -24,7 +24,7 @@ from hostagent.sql.masking.values import (
 RESULTS = [
     Unsafe("why", "fix"),
     NeedsMore(Needs(frozenset({Name("a", "b"), Name("", "c")}), frozenset({"f"}), frozenset({"="}), types=True)),
-    Rewritten("SELECT 1", ("a.b.c",), (1, 2), ("x", None)),
+    Rewritten("SELECT 1", ("a.b.c",), (1, 2), ("x", None), ((1, 3), (2, 1)), True),
     Rewritten("SELECT 1"),
 ]
 
