@@ -21,13 +21,14 @@ STAMP = BUILD / "made-from"
 GROUP = "hostagent_compiled"  # all in one library: calls between its modules are direct
 SITE = Path(sysconfig.get_path("platlib"))
 MODULES = (
+    *(f"content/{name}" for name in ("checks", "detector", "patterns")),
     "values/decision",
     "protocols/base",
     *(
         f"protocols/postgres/{name}"
         for name in (
             "asked", "backend", "conversation", "denial", "frontend",
-            "inbox", "lookup", "messages", "passage", "questions", "queue", "sealed", "session", "settings",
+            "inbox", "lookup", "messages", "net", "passage", "questions", "queue", "sealed", "session", "settings",
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),

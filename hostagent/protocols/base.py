@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import Final
 
 from hostagent.approvals.values import Bound
+from hostagent.content.detector import Detector
 from hostagent.values.decision import Decision, Outcome, Value
 
 
@@ -248,6 +249,10 @@ class Session(ABC):
     def notify(self, message: bytes) -> None:
         """Put a message of ours between those of the server, for the client."""
         raise NotImplementedError
+
+    @abstractmethod
+    def look_through(self, detector: Detector | None) -> None:
+        """Look through what the server sends with these detectors from now on."""
 
     @abstractmethod
     def look_up(self, question: str) -> None:

@@ -213,7 +213,7 @@ def finished(context: FlowContext, decision_id: str, outcome: Outcome, took_us: 
             uid,
             b',"rows":%d,"bytes":%d,"duration_us":%d,"error":' % (outcome.rows, outcome.bytes, took_us),
             encoded(outcome.error) if outcome.error else b'""',
-            b",",
+            b',"detected":' + encoded(outcome.detected) + b"," if outcome.detected else b",",
             context.brief_unmapped,
             b"}}",
         )

@@ -154,6 +154,7 @@ class Flow:
             self._actors = actor_classes(policy, self._opened.actor)
             self.masks = self.worker.masks_of(self._actors, self._opened.target)
             self._opened.session.sealed = self.masks is not None
+            self._opened.session.look_through(self.worker.detector_of(self._actors, self._opened.target))
             self.scope = None
             self.counted = self.worker.limits.of_flow(self._actors, self.target_name, self._opened.actor)
 

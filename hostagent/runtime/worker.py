@@ -24,8 +24,10 @@ from typing import Any
 
 import uvloop
 
+from hostagent.content.detector import Detector
 from hostagent.errors import HostError
 from hostagent.pki.leaf import leaf_der, server_context
+from hostagent.policy.detectors import Detectors, detectors_for
 from hostagent.policy.masks import masks_for
 from hostagent.policy.model import Policy
 from hostagent.privilege import give_up
@@ -81,6 +83,7 @@ class Worker:
         self._tasks = asyncio.TaskGroup()
         self._done = asyncio.Event()
         self._servers: list[asyncio.Server] = []
+        self._detectors: dict[Detectors, Detector] = {}
         self.salted_passwords = SaltedPasswords()
         self.settings: dict[str, Any] = {}
         self.gate: Gate
@@ -164,6 +167,15 @@ class Worker:
         if not entries or not target.name:  # nothing that no target covers is forwarded anywhere
             return None
         return Masks(entries, bytes.fromhex(self.settings["mask_keys"][target.name]))
+
+    def detector_of(self, actors: frozenset[str], target: Target) -> Detector | None:
+        """What results of these classes of actors at this target are looked through for; one for each choice."""
+        found = detectors_for(self.gate.policy.detectors, actors, target.name)
+        if not found:
+            return None
+        if found not in self._detectors:
+            self._detectors[found] = Detector(found.redact, found.observe)
+        return self._detectors[found]
 
     async def keep_cancel_key(self, opened: Opened, issued: bytes, upstream: bytes) -> None:
         """Let a later flow cancel what runs under `issued`."""

@@ -93,15 +93,20 @@ class Decision(Value):
 
 
 class Outcome(Value):
-    """How a forwarded request ended. `error` is the server's SQLSTATE or empty."""
+    """How a forwarded request ended. `error` is the server's SQLSTATE or empty; `detected` what a net found in its
+    result, by detector."""
 
-    __slots__ = ("bytes", "error", "rows")
+    __slots__ = ("bytes", "detected", "error", "rows")
 
-    def __init__(self, rows: int, bytes: int, error: str = "") -> None:
+    def __init__(self, rows: int, bytes: int, error: str = "", detected: dict[str, int] | None = None) -> None:
         self.rows: Final = rows
         self.bytes: Final = bytes
         self.error: Final = error
+        self.detected: Final = detected
 
     def parts(self) -> tuple[object, ...]:
-        """Rows, bytes and error."""
-        return self.rows, self.bytes, self.error
+        """Rows, bytes, error and what was detected."""
+        return self.rows, self.bytes, self.error, self.detected
+
+    def __hash__(self) -> int:
+        return hash((self.rows, self.bytes, self.error))

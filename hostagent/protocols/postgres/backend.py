@@ -1,8 +1,9 @@
 """The server's direction after the login: answers are matched with what was asked and passed on as they came.
 
-Nothing is rebuilt. Headers are scanned; a run of messages that pass goes out as one slice, and a chunk in which all
-pass goes out as that chunk. A message is held until it is whole only where its body is looked at;
-rows and everything else of any size stream through. What the head of the queue does not expect is a `PeerError`.
+Nothing is rebuilt; only a net overwrites, byte for byte. Headers are scanned; a run of messages that pass goes out as
+one slice, and a chunk in which all pass goes out as that chunk. A message is held until it is whole only where its body
+is looked at, which with a net includes rows up to 1 MiB; everything else of any size streams through. What the head of
+the queue does not expect is a `PeerError`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hostagent.protocols.postgres.denial import SYNTAX_ERROR, Refused
 from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.lookup import MAX_ANSWER, Lookup
 from hostagent.protocols.postgres.messages import COPY_DATA, DATA_ROW, HEADER_SIZE, MAX_LENGTH, length_at
+from hostagent.protocols.postgres.net import MAX_HELD, Stream
 from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected
 from hostagent.protocols.postgres.sealed import rebuilt
 
@@ -40,6 +42,7 @@ _ANSWERS = frozenset({  # those that end their item, when it is not one that end
 _WHOLE = frozenset({messages.COMMAND_COMPLETE, messages.READY, messages.ERROR, messages.PARAMETER_STATUS})
 _SEALED = frozenset({messages.NOTICE, messages.ROW_DESCRIPTION})  # looked at where masks are in force
 _ASIDE = frozenset({messages.NOTICE, messages.NOTIFICATION, messages.PARAMETER_STATUS})  # answers to nothing
+_NETTED = frozenset({messages.NOTICE, messages.NOTIFICATION, messages.COPY_OUT})  # looked at where there is a net
 _ANYTIME = frozenset({messages.NOTICE, messages.NOTIFICATION})
 
 
@@ -53,6 +56,7 @@ class Backend:
         self._inbox = Inbox()
         self._start = 0  # of what passes and was not put out yet
         self._left = 0  # bytes of a message whose header was read and which streams through
+        self._stream: Stream | None = None  # the net over the rest of that message
         self._cut: Refused | None = None
         self._later: list[bytes] = []  # ours, for when no message is on its way
         self._counted = False  # a row was counted since the last CommandComplete
@@ -69,9 +73,7 @@ class Backend:
         inbox.need = HEADER_SIZE
         self._start = inbox.pos
         if self._left:
-            step = min(self._left, len(inbox.data) - inbox.pos)
-            self._left -= step
-            inbox.pos += step
+            self._go_on()
         try:
             self._scan(inbox.data, inbox.pos, len(inbox.data))
         finally:
@@ -89,13 +91,24 @@ class Backend:
 
     def _finish_message(self, refused: Refused) -> None:
         inbox = self._inbox
-        step = min(self._left, len(inbox.data) - inbox.pos)
-        if step:
-            self._put(inbox.data[inbox.pos : inbox.pos + step])
-            inbox.pos += step
-            self._left -= step
+        if self._left and inbox.pos < len(inbox.data):
+            self._start = inbox.pos
+            self._go_on()
+            self._pass(inbox.data, inbox.pos)
         if not self._left:
             raise refused
+
+    def _go_on(self) -> None:
+        """With a message that streams: what of it is there passes."""
+        inbox = self._inbox
+        step = min(self._left, len(inbox.data) - inbox.pos)
+        self._left -= step
+        inbox.pos += step
+        if self._stream is not None:
+            self._put(self._stream.feed(inbox.data[inbox.pos - step : inbox.pos]))
+            self._start = inbox.pos
+            if not self._left:
+                self._stream = None
 
     def interject(self, message: bytes) -> None:
         """Put a message of ours between those of the server."""
@@ -118,14 +131,18 @@ class Backend:
                     continue
             if kind in (DATA_ROW, COPY_DATA):
                 inbox.pos = pos = self._rows(data, pos, end)
+                if inbox.need > HEADER_SIZE:
+                    return
                 continue
             if not 4 <= length <= MAX_LENGTH:
                 raise PeerError("a message of impossible length from the server")
             after = pos + 1 + length
-            if kind not in _WHOLE and not (self._session.sealed and kind in _SEALED):
+            if not self._is_whole(kind, length):
                 self._streamed(kind)
                 if after > end:
                     self._left, after = after - end, end
+                if self._conversation.net is not None and kind in _ANYTIME:
+                    self._begin_stream(data, pos, length, after)
             elif after > end:
                 if length > self._conversation.limits.server_message:
                     raise PeerError("a message from the server beyond the limit")
@@ -139,15 +156,52 @@ class Backend:
                     self._start = after
             inbox.pos = pos = after
 
+    def _is_whole(self, kind: int, length: int) -> bool:
+        if kind in _WHOLE or (self._session.sealed and kind in _SEALED):
+            return True
+        return self._conversation.net is not None and kind in _NETTED and length <= MAX_HELD
+
+    def _begin_stream(self, data: bytes, pos: int, length: int, stop: int) -> None:
+        """A message that is too long to hold goes through the net as it comes; up to `stop` it is there."""
+        net = self._conversation.net
+        assert net is not None
+        self._pass(data, pos + HEADER_SIZE)
+        stream = net.stream(data[pos], length)
+        self._put(stream.feed(data[pos + HEADER_SIZE : stop]))
+        self._start = stop
+        self._stream = stream if self._left else None
+
+    def _netted(self, data: bytes, first: int, last: int, pos: int, end: int) -> int:
+        """Rows from `first` up to `pos`, the last one at `last`, go through the net; gives where reading goes on."""
+        net = self._conversation.net
+        assert net is not None
+        whole = last if pos > end else pos
+        replacement = net.rows(data, first, whole)
+        if replacement is not None:
+            self._pass(data, first)
+            self._put(replacement)
+            self._start = whole
+        if pos > end:
+            self._left = pos - end
+            self._begin_stream(data, last, length_at(data, last), end)
+            return end
+        if end - pos >= HEADER_SIZE and data[pos] in (DATA_ROW, COPY_DATA):
+            self._inbox.need = length_at(data, pos) + 1  # held until it is whole
+        return pos
+
     def _rows(self, data: bytes, pos: int, end: int) -> int:
         """Count the DataRow or CopyData messages from `pos` on; gives the position after the last that is there."""
         head = self._queue.head
         if head is None or head.run is None or head.awaited not in _RUNS:
             raise PeerError("a row from the server that nothing asked for")
         rows = total = 0
+        first = begin = pos
         last = end - HEADER_SIZE
         while pos <= last:
             kind, length = data[pos], length_at(data, pos)
+            if self._conversation.net is not None and length <= MAX_HELD and pos + 1 + length > end:
+                break  # held until it is whole
+            begin = pos
             if kind == DATA_ROW:
                 rows += 1
             elif kind != COPY_DATA:
@@ -156,7 +210,9 @@ class Backend:
                 raise PeerError("a row of impossible length from the server")
             total += length
             pos += length + 1
-        if pos > end:
+        if self._conversation.net is not None:
+            pos = self._netted(data, first, begin, pos, end)
+        elif pos > end:
             self._left, pos = pos - end, end
         head.run.rows += rows
         head.run.bytes += total
@@ -173,11 +229,22 @@ class Backend:
             return self._error(body)
         elif kind == messages.PARAMETER_STATUS:
             self._conversation.settings.status(*messages.parameter_status(body))
-        elif kind == messages.NOTICE:
+        elif kind == messages.NOTICE and self._session.sealed:
             return rebuilt(messages.NOTICE, messages.error_fields(body))
+        elif kind in _ANYTIME:
+            return self._seen(kind, body)
+        elif kind == messages.COPY_OUT:
+            self._streamed(kind)
+            if self._conversation.net is not None:
+                self._conversation.net.copy_out(body)
         else:
             self._row_description(body)
         return None
+
+    def _seen(self, kind: int, body: bytes) -> bytes | None:
+        net = self._conversation.net
+        replacement = None if net is None else net.message(kind, body)
+        return None if replacement is None else messages.message(kind, replacement)
 
     def _row_description(self, body: bytes) -> None:
         """Masks are in force: no column may be one that the catalog said is masked."""
@@ -300,7 +367,7 @@ class Backend:
         self._counted = False
         head = self._queue.head
         if head is None:
-            return rebuilt(messages.ERROR, fields) if self._session.sealed else None
+            return rebuilt(messages.ERROR, fields) if self._session.sealed else self._seen(messages.ERROR, body)
         if head.awaited in ENDS_WITH_READY:
             if head.run is not None:
                 head.run.error = head.run.error or code
@@ -314,7 +381,7 @@ class Backend:
             self._dropped(dropped)
         if head.denial is not None and code == SYNTAX_ERROR:
             return head.denial.response()
-        return rebuilt(messages.ERROR, fields) if self._session.sealed else None
+        return rebuilt(messages.ERROR, fields) if self._session.sealed else self._seen(messages.ERROR, body)
 
     def _pass(self, data: bytes, stop: int) -> None:
         if stop > self._start:
@@ -323,5 +390,7 @@ class Backend:
             self._start = stop
 
     def _put(self, data: bytes) -> None:
+        if not data:
+            return
         self._session.to_client.append(data)
         self._session.captured.append((Leg.UPSTREAM, data))

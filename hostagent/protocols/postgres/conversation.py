@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hostagent.protocols.base import Finished, Session
 from hostagent.protocols.postgres.config import Limits
+from hostagent.protocols.postgres.net import Net
 from hostagent.protocols.postgres.queue import Names, ResponseQueue, Run, Statement
 from hostagent.protocols.postgres.settings import Settings, changes_reading
 from hostagent.values.decision import Outcome, Ruling
@@ -28,6 +29,7 @@ class Conversation:
         "in_batch",
         "limits",
         "lookups",
+        "net",
         "portals",
         "queue",
         "reading_changes",
@@ -41,6 +43,7 @@ class Conversation:
     def __init__(self, session: Session, limits: Limits) -> None:
         self.session = session
         self.limits = limits
+        self.net: Net | None = None
         self.queue = ResponseQueue()
         self.settings = Settings()
         self.statements: Names[Statement] = Names(limits.statements, limits.statement_bytes)
@@ -79,7 +82,8 @@ class Conversation:
     def finish(self, run: Run) -> None:
         """Report what a decision to EXECUTE has come to; of a portal after each Execute, with what it gave in all."""
         run.told = True
-        self.session.commands.append(Finished(run.decision_id, Outcome(run.rows, run.bytes, run.error)))
+        detected = (self.net.taken() or None) if self.net is not None else None
+        self.session.commands.append(Finished(run.decision_id, Outcome(run.rows, run.bytes, run.error, detected)))
 
     def abandon(self) -> None:
         """The session ends: report what is still outstanding as cut off, and take nothing more."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
+from hostagent.content.detector import Detector
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Cancel, Close, Connect, Leg, Request, Session, StartTls
 from hostagent.protocols.postgres import messages
@@ -23,6 +24,7 @@ from hostagent.protocols.postgres.conversation import CONNECTION_FAILURE, Conver
 from hostagent.protocols.postgres.denial import Refused
 from hostagent.protocols.postgres.frontend import Frontend
 from hostagent.protocols.postgres.inbox import Inbox
+from hostagent.protocols.postgres.net import Net
 from hostagent.protocols.postgres.opening import Opening
 from hostagent.protocols.postgres.questions import Questions
 from hostagent.protocols.postgres.startup import (
@@ -87,6 +89,10 @@ class PostgresSession(Session):
         if self._stage is Stage.RELAY:
             return self._frontend.held
         return len(self._client) > self._config.limits.early
+
+    def look_through(self, detector: Detector | None) -> None:
+        """Results go through a net from now on, or through none."""
+        self._conversation.net = None if detector is None else Net(detector)
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client."""

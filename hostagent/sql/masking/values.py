@@ -128,8 +128,8 @@ class Rewritten:
     `masked` are the masked columns of the relations that it reads, as `schema.table.column`. `relations` are the oids
     that it depends on, those under views too. `shape`: the names of the output columns of the last statement, None for
     a name that is not known here; None as a whole where even the number is not known or nothing is returned.
-    `forbidden`: relation oid and number of columns that no result may hold unmasked. `lasting`: every name was found, in
-    no temporary schema, so the text is as good in another session of the same user and search path.
+    `forbidden`: relation oid and number of columns that no result may hold unmasked. `lasting`: every name was found,
+    in no temporary schema, so the text is as good in another session of the same user and search path.
     """
 
     text: str
