@@ -68,6 +68,12 @@ def actor(who: Actor) -> Json:
     return {"process": process, "user": {**user, "groups": [{"name": who.group, "uid": str(who.gid)}]}}
 
 
+def without_parents(whole: Json) -> Json:
+    """The same OCSF actor without the processes above it."""
+    process = {name: value for name, value in whole["process"].items() if name != "parent_process"}
+    return {**whole, "process": process}
+
+
 def brief_actor(who: Actor | None) -> Json:
     """Enough of an actor for an event that only adds to another."""
     if who is None:

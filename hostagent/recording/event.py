@@ -6,7 +6,8 @@
     host_event                                 Application Lifecycle (6002), Network Activity (4001) for refusals
 
 `metadata.event_code` holds the builder's word. `decided` is written before its request is forwarded; `finished` carries
-rows, bytes, duration and error, and names the same decision (`metadata.correlation_uid`, `unmapped.decision`).
+rows, bytes, duration and error, and names the same decision (`metadata.correlation_uid`, `unmapped.decision`). The
+processes above the actor's stand in a flow's opening, its first decision, and every denial: not in each of thousands.
 What OCSF has no word for is in `unmapped`. A `FlowContext` encodes what all events of a flow share, once.
 """
 
@@ -27,6 +28,7 @@ from hostagent.recording.encode import (
     members,
     metadata,
     now_ms,
+    without_parents,
 )
 from hostagent.values.actor import Actor
 from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
@@ -105,7 +107,10 @@ class FlowContext:
             facts["session"] = self.facts
         database = {"name": self.facts.get("database") or "unknown", "type_id": 1}
         self.network = members(shared)
-        self.datastore = members({**shared, "database": database, "type_id": 1})
+        whole: Json = {**shared, "database": database, "type_id": 1}
+        self.datastore = members(whole)
+        self.datastore_again = members({**whole, "actor": without_parents(shared["actor"])} if self.actor else whole)
+        self.told = False
         self.unmapped = members(facts)
         brief: Json = {"actor": brief_actor(self.actor), "src_endpoint": shared["src_endpoint"]}
         self.brief = members({**brief, "database": database, "type_id": 1})
@@ -170,6 +175,8 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
         cut = b'"text_characters":%d,' % len(recorded)
         recorded = recorded[:MAX_TEXT]
     uid = b'"%b"' % decision.id.encode()  # of our own making: nothing in it needs an escape
+    shared = context.datastore_again if context.told and decision.forwards else context.datastore
+    context.told = True
     return b"".join(
         (
             b'{"time":%d,' % now_ms(),
@@ -181,7 +188,7 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
             b'},"query_info":{"query_string":',
             encoded(recorded),
             b"},",
-            context.datastore,
+            shared,
             b',"unmapped":{"decision":',
             uid,
             b",",

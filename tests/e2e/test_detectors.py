@@ -24,7 +24,8 @@ CARD = "4111111111111111"
 def here() -> Iterator[World]:
     with world(POLICY, workers=1) as made:
         made.postgres.sql(
-            f"CREATE TABLE notes AS SELECT g AS id, 'paid by {CARD} on time ' || g AS note FROM generate_series(1, 300) g"
+            f"CREATE TABLE notes AS SELECT g AS id, 'paid by {CARD} on time ' || g AS note "
+            "FROM generate_series(1, 300) g"
         )
         yield made
 
