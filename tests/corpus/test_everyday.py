@@ -15,6 +15,8 @@ from tests.lab.parity import Governed, Rewriting, Way
 from tests.lab.postgres import Postgres
 from tests.lab.wire import Server
 
+pytestmark = pytest.mark.timeout(600)  # the fixtures ask a whole corpus
+
 # What tools call beyond the harmless functions: settings, sequences, locks, statistics and the state of the server.
 FUNCTIONS = [
     "public.*", "*.order_count", "*.current_setting", "*.set_config", "*.nextval", "*.currval", "*.setval", "*.lastval",

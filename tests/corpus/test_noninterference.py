@@ -20,6 +20,8 @@ from tests.lab.parity import Direct, Rewriting, refusal
 from tests.lab.postgres import Postgres
 from tests.lab.wire import Mode
 
+pytestmark = pytest.mark.timeout(600)  # the fixtures ask a whole corpus
+
 # Errors that show a row, notices that name the database: same SQLSTATE, other words. Only what rebuilds them protects.
 ONLY_SECOND_LOCK = {("UPDATE app.users SET pin = -5 WHERE id = 1",), ("VACUUM (VERBOSE, ANALYZE) app.users",)}
 # Roles without privilege are refused by the server, in the same words: nothing here tells the twins apart unmasked.
