@@ -44,6 +44,8 @@ targets:
     credential: orders
 credentials:
   - {{name: orders, user: orders_app, file: {secret}}}
+masks:
+  - {{name: cards, targets: orders, columns: public.accounts.card, mask: redact}}
 rules:
   - name: read-and-write
     actors: coding-agents
@@ -57,8 +59,8 @@ rules:
 """
 TABLES = """
 CREATE ROLE orders_app LOGIN PASSWORD 'correct horse';
-CREATE TABLE accounts (id int PRIMARY KEY, owner text);
-INSERT INTO accounts VALUES (1, 'ada'), (2, 'grace');
+CREATE TABLE accounts (id int PRIMARY KEY, owner text, card text);
+INSERT INTO accounts VALUES (1, 'ada', '4111111111111111'), (2, 'grace', '5500005555555559');
 ALTER TABLE accounts OWNER TO orders_app;
 """
 console = Console(highlight=False)
@@ -96,6 +98,13 @@ def _show(agent: Agent, cgroup: Path) -> bool:
         _check("DROP TABLE is refused, with the rule and a decision id", "denied by policy" in out),
         _check("the session goes on", "the session goes on" in out),
         _check("the agent used no password: the daemon holds it", "correct horse" not in out),
+    ]
+    _title("the card numbers are masked where they are: the statement is rewritten before it is sent")
+    tricks = "SELECT right(card, 4) FROM accounts;\nSELECT id FROM accounts WHERE card LIKE '4111%';\n"
+    out += governed.run(*PSQL, stdin=tricks + "COPY accounts TO STDOUT;\nSELECT card::int FROM accounts;\n")
+    seen += [
+        _check("no statement shows one, in part or in whole", "***" in out and "1111" not in out and "5559" not in out),
+        _check("none can be searched for", "(0 rows)" in out),
     ]
     _title("an ungoverned process beside it is untouched")
     out = beside.run(*BESIDE, "-c", "SELECT inet_client_addr() AS came_from, 'direct' AS way")

@@ -88,10 +88,13 @@ def haproxy(stage: Stage, tls: bool) -> Iterator[Way]:
 
 
 @contextlib.contextmanager
-def hostagent(stage: Stage, tls: bool) -> Iterator[Way]:
-    """The real daemon, deciding and recording; the client is started by `hostagent run` and dials the database."""
+def hostagent(stage: Stage, tls: bool, more: str = "") -> Iterator[Way]:
+    """The real daemon, deciding and recording; the client is started by `hostagent run` and dials the database.
+
+    `more` is put behind its policy.
+    """
     upstream = f"verify-full, ca_file: {stage.postgres.ca_file}, server_name: {SERVER_NAME}" if tls else '"off"'
-    policy = _POLICY.format(address=DATABASE[4], port=PORT, tls=upstream)
+    policy = _POLICY.format(address=DATABASE[4], port=PORT, tls=upstream) + more
     settings = {"recording": {"max_session_bytes": RECORDING_BYTES}, "workers": os.cpu_count()}
     agent = Agent(NAME, policy, (f"/{NAME}.slice",), netns=stage.lab.host, settings=settings)
     try:
