@@ -6,6 +6,7 @@ The statements and the two databases: tests/corpus/twins.py, tests/corpus/maskin
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,12 +66,19 @@ def pair(here: World) -> Iterator[Twins]:
 
 @pytest.fixture(scope="module")
 def found(pair: Twins) -> list[Found]:
-    """Each trial in one mode, whose turn it is; in all where the corpus is asked for in full."""
-    modes = {
-        trial: trial.modes if twins.FULL else (trial.modes[number % len(trial.modes)],)
-        for number, trial in enumerate(twins.trials())
-    }
-    return [f for trial, its in modes.items() for f in pair.run(trial, its)]
+    """Every third trial of each class, in the mode whose turn it is; all of them where the corpus is asked for in full.
+
+    All are asked by tests/corpus/test_noninterference.py, with nothing but the rewriting between client and server.
+    """
+    seen: Counter[str] = Counter()
+    answers: list[Found] = []
+    for number, trial in enumerate(twins.trials()):
+        if twins.FULL:
+            answers += pair.run(trial, trial.modes)
+        elif seen[trial.group] % 3 == 0:
+            answers += pair.run(trial, (trial.modes[number % len(trial.modes)],))
+        seen[trial.group] += 1
+    return answers
 
 
 def test_no_answer_tells_the_databases_apart(found: list[Found]) -> None:
