@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from hostagent.sql.masking.values import Mask, MaskKind, Masks
 from tests.lab.parity import Answer, Case, Direct, Way, essence, read_corpus, refusal, shape, sqlstates
@@ -137,3 +138,15 @@ SELECT format('%I.%I', n.nspname, c.relname), c.oid FROM pg_class c JOIN pg_name
 WHERE c.oid >= 16384 AND n.nspname !~ '^pg_' UNION ALL
 SELECT 'type ' || format_type(t.oid, NULL), t.oid FROM pg_type t WHERE t.oid >= 16384 AND t.typrelid = 0
 """
+
+
+def in_policy(masks: Masks) -> list[dict[str, Any]]:
+    """Masks as a policy file says them."""
+    return [
+        {
+            "name": mask.name, "targets": "orders", "columns": list(mask.columns), "functions": list(mask.functions),
+            **({"partial": {"first": mask.first, "last": mask.last}} if mask.kind is MaskKind.PARTIAL
+               else {"mask": mask.kind.value}),
+        }
+        for mask in masks.entries
+    ]  # fmt: skip

@@ -1,6 +1,6 @@
 """The corpora of masking through the daemon: what its session does besides rewriting counts too, nothing is set aside.
 
-The statements and the two databases: tests/corpus/twins.py, tests/corpus/masking. Everyday: tests/corpus/everyday.
+The statements and the two databases: tests/corpus/twins.py, tests/corpus/masking.
 """
 
 from __future__ import annotations
@@ -8,15 +8,12 @@ from __future__ import annotations
 import struct
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from hostagent.sql.masking.values import MaskKind, Masks
-from tests.corpus import everyday_runs, twins
-from tests.corpus.everyday_runs import DATABASE
-from tests.corpus.test_everyday import POLICY as EVERYDAY_POLICY
-from tests.corpus.test_everyday import everyday_of, governed
+from tests.corpus import twins
+from tests.corpus.everyday_runs import in_policy
+from tests.corpus.test_everyday import governed
 from tests.corpus.twins import Found, Twins, Verdict
 from tests.e2e.world import World, target, world
 from tests.lab.parity import Case, Direct, Way
@@ -25,18 +22,6 @@ from tests.lab.wire import Mode, Server, message
 pytestmark = pytest.mark.timeout(600)  # the fixtures ask a whole corpus
 
 SYNC = message("S", b"")
-
-
-def in_policy(masks: Masks) -> list[dict[str, Any]]:
-    """Masks as a policy file says them."""
-    return [
-        {
-            "name": mask.name, "targets": "orders", "columns": list(mask.columns), "functions": list(mask.functions),
-            **({"partial": {"first": mask.first, "last": mask.last}} if mask.kind is MaskKind.PARTIAL
-               else {"mask": mask.kind.value}),
-        }
-        for mask in masks.entries
-    ]  # fmt: skip
 
 
 # Allows what can be allowed: what is refused is refused because of masks.
@@ -164,13 +149,6 @@ def test_a_function_called_by_its_number_does_not_either(here: World, pair: Twin
 
 def test_generated_queries_do_not_either(pair: Twins) -> None:
     twins.ask_generated(pair, lambda verdict: verdict is Verdict.SAME)
-
-
-def test_everyday_statements_answer_as_direct_with_masks(capsys: pytest.CaptureFixture[str]) -> None:
-    policy = {**EVERYDAY_POLICY, "masks": in_policy(everyday_runs.MASKS)}
-    with world(policy) as made, capsys.disabled():
-        outcome = everyday_of(made).run_all(lambda: governed(made, DATABASE))
-    outcome.check()
 
 
 def test_the_way_to_a_twin_is_the_daemon(here: World, pair: Twins) -> None:
