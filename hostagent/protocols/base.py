@@ -145,10 +145,11 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """The answer to `look_up`: the server's one value, or None and why there is none."""
+    """The answer to `look_up`: the server's one value, or None, why there is none, and the server's SQLSTATE."""
 
     value: str | None
     error: str = ""
+    sqlstate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,16 @@ CHANGING = frozenset({"create", "alter", "drop", "do", "call", "role", "system",
 FUNCTION_CALL = "a FunctionCall message cannot be masked: send the call as a statement"
 
 
+FAILED_TRANSACTION = "25P02"  # in_failed_sql_transaction
+ABORTED = "current transaction is aborted, commands ignored until end of transaction block"
+
+
 class LookupFailed(Exception):
-    """The server could not be asked; the text says why."""
+    """The server could not be asked; the text says why, `sqlstate` in the server's words where it refused."""
+
+    def __init__(self, why: str, sqlstate: str = "") -> None:
+        self.sqlstate = sqlstate
+        super().__init__(why)
 
 
 class Lookup:
@@ -55,7 +63,7 @@ class Lookup:
         if self._answer.done():
             return
         if found.value is None:
-            self._answer.set_exception(LookupFailed(found.error or "the answer is empty"))
+            self._answer.set_exception(LookupFailed(found.error or "the answer is empty", found.sqlstate))
         else:
             self._answer.set_result(found.value)
 
@@ -82,6 +90,8 @@ async def masked(analyzer: str, flow: Asked, request: Request, ruling: Ruling, m
         try:
             catalog = await flow.look_up(catalog_query(result.needs))
         except (LookupFailed, ValueError) as error:
+            if isinstance(error, LookupFailed) and error.sqlstate == FAILED_TRANSACTION:
+                return replace(_denied(ruling, ""), reason=ABORTED, sqlstate=FAILED_TRANSACTION)
             return _denied(ruling, f"the catalog could not be read: {error}")
     return _denied(ruling, "its views are nested too deeply")
 

@@ -55,8 +55,8 @@ class Ruling:
 
     `rewritten` is the statement that is sent in the place of the client's, None for the client's own. `masked` are the
     columns that it masks, for events; `forbidden` are relation oid and column number of what no result may hold then.
-    `lasting`: the rewritten text is as good in other sessions. With the verdict APPROVE,
-    `approval` names the terms on which humans are asked.
+    `lasting`: the rewritten text is as good in other sessions. `sqlstate`: what a denied client is told, empty for
+    42501. With the verdict APPROVE, `approval` names the terms on which humans are asked.
     """
 
     verdict: Verdict
@@ -71,6 +71,7 @@ class Ruling:
     masked: tuple[str, ...] = ()
     forbidden: tuple[tuple[int, int], ...] = ()
     lasting: bool = True
+    sqlstate: str = ""
     approval: str = ""
 
 

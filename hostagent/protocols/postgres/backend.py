@@ -270,7 +270,8 @@ class Backend:
     def _answer(self, lookup: Lookup, kind: int, body: bytes) -> None:
         if kind == messages.ERROR:
             fields = messages.error_fields(body)
-            lookup.error = f"{fields.get('M', '')[:200]} ({fields.get('C', '')})"
+            lookup.sqlstate = fields.get("C", "")
+            lookup.error = f"{fields.get('M', '')[:200]} ({lookup.sqlstate})"
             self._dropped(self._queue.skip()[0])
             if lookup.within:  # the server skips to the client's Sync: the client has to see why
                 self._conversation.skipping = True
@@ -298,7 +299,9 @@ class Backend:
         lookup.left -= 1
         if lookup.left == 0:
             self._conversation.lookups -= 1
-            self._session.commands.append(LookedUp(None if lookup.error else lookup.value, lookup.error))
+            self._session.commands.append(
+                LookedUp(None if lookup.error else lookup.value, lookup.error, lookup.sqlstate)
+            )
 
     def _streamed(self, kind: int) -> None:
         """A message whose body is not looked at: is it expected, and what does it end?"""

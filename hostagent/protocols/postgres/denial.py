@@ -17,6 +17,7 @@ PILL_QUERY = messages.query(PILL_TEXT)
 PILL_PARSE = messages.parse(PILL_NAME, PILL_TEXT)
 PILL_PARSE_UNNAMED = messages.parse(b"", PILL_TEXT)
 SYNTAX_ERROR = "42601"
+FAILED_TRANSACTION = "25P02"  # the server's own word for it, as programs look for it
 
 MAX_REASON = 2000  # characters of a reason that a client sees: errors stay readable in logs
 
@@ -52,6 +53,9 @@ class Denial:
 def by_policy(decision: Decision) -> Denial:
     """The denial that a decision asks for; the hint carries the decision's id."""
     ruling = decision.ruling
+    if ruling.sqlstate == FAILED_TRANSACTION:
+        hint = f"The operator of this host finds it as decision {decision.id}."
+        return Denial(ruling.sqlstate, ruling.reason[:MAX_REASON], hint=hint)
     rule = f" (rule {ruling.rule})" if ruling.rule else ""
     return Denial(
         "42501",

@@ -26,13 +26,14 @@ _FLUSH = messages.message(messages.FLUSH, b"")
 class Lookup:
     """One question. `left` answers are outstanding; `within`: it is asked within a batch of the client."""
 
-    __slots__ = ("error", "left", "value", "within")
+    __slots__ = ("error", "left", "sqlstate", "value", "within")
 
     def __init__(self, within: bool) -> None:
         self.within = within
         self.left = 0
         self.value: str | None = None
         self.error = ""
+        self.sqlstate = ""
 
     def messages(self, question: bytes) -> bytes:
         """What is sent. The codec of `question` is the session's."""

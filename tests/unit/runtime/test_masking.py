@@ -71,6 +71,12 @@ def test_a_catalog_that_cannot_be_read_denies(run: Run, error: Exception) -> Non
     assert run([NEEDS], Flow(error)).verdict is Verdict.DENY
 
 
+def test_a_failed_transaction_is_told_as_the_server_tells_it(run: Run) -> None:
+    ruling = run([NEEDS], Flow(LookupFailed("aborted", "25P02")))
+    assert (ruling.verdict, ruling.sqlstate) == (Verdict.DENY, "25P02")
+    assert ruling.reason.startswith("current transaction is aborted")
+
+
 def test_rounds_are_bounded(run: Run) -> None:
     flow = Flow("{}")
     assert run([NEEDS], flow).verdict is Verdict.DENY
