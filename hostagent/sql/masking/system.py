@@ -1,7 +1,8 @@
 """Relations of the server that may be read in a session with masks: they describe, they hold no values of columns.
 
 What is not listed is refused: statistics (pg_stats, pg_statistic, pg_statistic_ext_data), large objects, passwords,
-files, connection strings. Of what sessions run, the text is masked: it has other people's literals in it, and that of
+files, login options of foreign servers. The connection string of a subscription is kept by the server itself from all
+but superusers. Of what sessions run, the text is masked: it has other people's literals in it, and that of
 a masked statement its key.
 """
 
@@ -19,7 +20,7 @@ pg_largeobject_metadata pg_matviews pg_namespace pg_opclass pg_operator pg_opfam
 pg_partitioned_table pg_policies pg_policy pg_prepared_xacts pg_proc pg_publication pg_publication_namespace
 pg_publication_rel pg_publication_tables pg_range pg_rewrite pg_roles pg_rules pg_seclabel pg_seclabels pg_sequence
 pg_sequences pg_settings pg_shdepend pg_shdescription pg_shseclabel pg_stat_all_indexes pg_stat_all_tables
-pg_stat_database pg_stat_sys_tables pg_stat_user_indexes pg_stat_user_tables pg_statio_all_tables
+pg_stat_database pg_stat_sys_tables pg_stat_user_indexes pg_stat_user_tables pg_subscription pg_statio_all_tables
 pg_statio_user_indexes pg_statio_user_tables pg_statistic_ext pg_tables pg_tablespace pg_timezone_abbrevs
 pg_timezone_names pg_transform pg_trigger pg_ts_config pg_ts_config_map pg_ts_dict pg_ts_parser pg_ts_template
 pg_type pg_user pg_views
