@@ -191,7 +191,8 @@ def test_disk_full(stage: Stage, disk: Path) -> None:
     filler = disk / "filler"
     try:
         fill(filler)
-        answers = [session.ask(f"insert into scratch values ({n})") for n in range(30)]
+        # more than the room that the journal holds in reserve
+        answers = [session.ask(f"insert into scratch values ({n})") for n in range(300)]
         refused = [answer for answer in answers if answer]
         assert refused[-1:] == answers[-1:]
         inserted = int(stage.postgres.sql("select count(*) from scratch where note is null"))
