@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 # what tests compiled modules is run once more on their sources
-COMPILED_TESTS := tests/unit/protocols tests/unit/recording tests/unit/runtime tests/unit/sql
+COMPILED_TESTS := tests/unit/content tests/unit/protocols tests/unit/recording tests/unit/runtime tests/unit/sql/test_template.py
 .PHONY: demo test bench check setup lock format
 
 setup:
