@@ -23,7 +23,7 @@ from tests.lab.lock import kernel_lock
 
 DISTINCT = 400
 ROWS = 500_000
-ROUNDS = 5
+ROUNDS = 3
 PEOPLE = f"""
 CREATE TABLE people (id int, name text, ssn text, card text);
 INSERT INTO people SELECT n, 'name ' || n, '987-65-' || n % 10000, '4111111111111111' FROM generate_series(1, {ROWS}) n;
