@@ -235,21 +235,21 @@ class Session(ABC):
     def cancel_found(self, upstream: bytes) -> None:
         """The answer to `Cancel`: the upstream's own key. The session asks to connect and hands it over."""
 
+    @abstractmethod
     def hold(self, request: Request, decision: Decision) -> None:
         """The answer to `Decide` where a human must approve: gather what is to be shown, then `AskHuman`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def progress(self) -> tuple[str, int, int] | None:
         """What the server answers now: its decision's id, and the rows and bytes that it has brought so far."""
-        return None
 
+    @abstractmethod
     def cut_off(self, reason: str) -> None:
         """End the session for that reason as soon as the message that is on its way to the client is whole."""
-        raise NotImplementedError
 
+    @abstractmethod
     def notify(self, message: bytes) -> None:
         """Put a message of ours between those of the server, for the client."""
-        raise NotImplementedError
 
     @abstractmethod
     def look_through(self, detector: Detector | None) -> None:

@@ -46,13 +46,10 @@ from hostagent.values.flow import FlowId
 if TYPE_CHECKING:
     from hostagent.runtime.worker import Worker
 
-MAX_TALLIES = 1000  # statements of a flow that limits count; a portal that was run on after so many is counted no more
-
 Step = Callable[[], None]
 
 log = logging.getLogger("hostagent.flow")
 
-LOOKUP_DEADLINE = 10.0  # seconds for the server to answer a question of ours
 ESTABLISH_DEADLINE = 60.0  # seconds from accept to an authenticated session; a typed password fits
 
 

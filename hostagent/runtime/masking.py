@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from hostagent.protocols.base import LookedUp, Request
+from hostagent.protocols.postgres.denial import FAILED_TRANSACTION
 from hostagent.sql.client import rewrite
 from hostagent.sql.masking.query import catalog_query
 from hostagent.sql.masking.values import Masks, Rewritten, Unsafe
@@ -28,9 +29,6 @@ REWRITE_DEADLINE = 5.0  # seconds a round
 
 CHANGING = frozenset({"create", "alter", "drop", "do", "call", "role", "system", "maintenance", "function_call"})
 FUNCTION_CALL = "a FunctionCall message cannot be masked: send the call as a statement"
-
-
-FAILED_TRANSACTION = "25P02"  # in_failed_sql_transaction
 ABORTED = "current transaction is aborted, commands ignored until end of transaction block"
 
 
