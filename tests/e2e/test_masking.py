@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import sys
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from hostagent.sql.masking.expression import derive_key
 from tests.e2e.world import Done, World, target, world
 
 DSN = "host=10.77.0.2 dbname=postgres user=trusting"
@@ -174,7 +176,13 @@ def test_pipelined_statements_are_masked(here: World) -> None:
 
 def test_the_events_say_what_was_masked_and_hold_no_key(here: World) -> None:
     text = "SELECT card, 'told' FROM people"
-    run(here, text)
+    (rows,) = run(here, text)
     (event,) = here.decided(text)
     assert event["unmapped"]["masked"] == ["public.people.card", "public.people.ssn"]
-    assert "sha256" not in json.dumps(event)
+    host = (here.agent.state / "mask.key").read_bytes()
+    key = derive_key(host, "orders")
+    assert rows[0][0] == hmac.new(key, b"4111111111111111", "sha256").hexdigest()  # it is the key that was used
+    ours = json.dumps({name: value for name, value in event.items() if name != "actor"})  # command lines are not ours
+    assert "pg_catalog" not in ours and "sha256" not in ours
+    inner = bytes(byte ^ 0x36 for byte in key)  # as the rewritten statement has it (RFC 2104)
+    assert not [secret for secret in (host, key, inner) if secret.hex() in json.dumps(event)]
