@@ -21,7 +21,7 @@ from hostagent.daemon import log
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.errors import FileError, HostError
 from hostagent.policy.login import SecretFile
-from hostagent.policy.model import TargetEntry
+from hostagent.policy.targets import TargetEntry
 from hostagent.protocols.postgres.scram_server import SALT_BYTES, Verifier
 
 Stamp = tuple[str, int, int, int]

@@ -10,7 +10,8 @@ import os
 from pathlib import Path
 
 from hostagent.errors import HostError
-from hostagent.policy.model import ANY, Policy
+from hostagent.policy.fields import ANY
+from hostagent.policy.model import Policy
 from hostagent.sql.masking.expression import derive_key
 from hostagent.sql.masking.values import KEY_BYTES
 

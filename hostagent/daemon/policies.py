@@ -10,7 +10,8 @@ from hostagent.errors import FileError, HostError, Location
 from hostagent.policy.load import load_policy
 from hostagent.policy.locate import place_of
 from hostagent.policy.login import CredentialEntry
-from hostagent.policy.model import Policy, TargetEntry
+from hostagent.policy.model import Policy
+from hostagent.policy.targets import TargetEntry
 
 
 class PolicyInForce:

@@ -15,8 +15,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from pydantic import Field, model_validator
 
 from hostagent.policy.explain import Explanation, explain
+from hostagent.policy.fields import Names, Uid
 from hostagent.policy.match import actor_classes
-from hostagent.policy.model import Names, Policy, Uid
+from hostagent.policy.model import Policy
 from hostagent.policy.names import Schemas
 from hostagent.policy.problems import FileErrors, near
 from hostagent.policy.section import Name, Section

@@ -15,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hostagent.policy import glob
+from hostagent.policy.fields import ANY, Mode
 from hostagent.policy.groups import DANGEROUS_SETTINGS, EVERY_SETTING, KIND_WORDS
-from hostagent.policy.model import ANY, Mode, Policy, Rule
+from hostagent.policy.model import Policy
 from hostagent.policy.names import NamePatterns, Schemas
+from hostagent.policy.rules import Rule
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.values.decision import Ruling, Verdict
 

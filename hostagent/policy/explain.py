@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from hostagent.policy.decide import CompiledRule, Harmless, Selection, compile_rule, decide, decide_statement, select
+from hostagent.policy.fields import ANY
 from hostagent.policy.limits import limits_for
-from hostagent.policy.model import ANY, Policy, Rule
+from hostagent.policy.model import Policy
 from hostagent.policy.names import Schemas
+from hostagent.policy.rules import Rule
 from hostagent.sql.analysis import Analysis, Statement, Unanalyzed
 from hostagent.values.decision import Ruling
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from hostagent.policy.fields import ANY, Mode
 from hostagent.policy.groups import KIND_WORDS
-from hostagent.policy.model import ANY, Limit, Mode, Policy
+from hostagent.policy.model import Limit, Policy
 from hostagent.policy.names import NamePatterns, Schemas
 from hostagent.policy.span import words
 from hostagent.sql.analysis import Name

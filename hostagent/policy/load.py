@@ -12,9 +12,12 @@ from pathlib import Path
 
 from hostagent.errors import FileError, Location
 from hostagent.policy.detectors import DetectorEntry
+from hostagent.policy.fields import ANY
 from hostagent.policy.masks import MaskEntry
-from hostagent.policy.model import ANY, Limit, Policy, PolicyFile, Rule, TargetEntry, TargetMatch
+from hostagent.policy.model import Limit, Policy, PolicyFile
 from hostagent.policy.problems import FileErrors, Path_, Positions, near
+from hostagent.policy.rules import Rule
+from hostagent.policy.targets import TargetEntry, TargetMatch
 from hostagent.policy.yaml import read_with_positions
 
 PolicyErrors = FileErrors

@@ -9,7 +9,8 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 
 from hostagent.policy import glob
-from hostagent.policy.model import Actors, Policy, TargetEntry, TargetMatch
+from hostagent.policy.model import Actors, Policy
+from hostagent.policy.targets import TargetEntry, TargetMatch
 from hostagent.values.actor import Actor, Grade
 from hostagent.values.flow import Endpoint
 from hostagent.values.target import Target

@@ -7,89 +7,23 @@ silently, and where a field takes several values one value may stand without a l
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from hostagent.policy import glob
 from hostagent.policy.detectors import DetectorEntry
-from hostagent.policy.groups import GROUPS, KIND_WORDS
-from hostagent.policy.login import CredentialEntry, SecretFile, Tls
+from hostagent.policy.fields import Kinds, Mode, Names, Paths, QualifiedGlobs, Uids, Words
+from hostagent.policy.login import CredentialEntry
 from hostagent.policy.masks import MaskEntry
-from hostagent.policy.problems import near
-from hostagent.policy.section import HostName, Name, Section, Strict
+from hostagent.policy.rules import Rule
+from hostagent.policy.section import Name, Section
 from hostagent.policy.span import seconds
+from hostagent.policy.targets import TargetEntry
 from hostagent.policy.terms import DEFAULT_TERMS, RUN, SpanOrRun, Terms
 from hostagent.values.actor import Grade
-from hostagent.values.target import ClientAuth
-
-ANY = "*"
-
-
-class Mode(StrEnum):
-    """Whether a denial is carried out, or only recorded as would-have-been."""
-
-    ENFORCE = "enforce"
-    OBSERVE = "observe"
-
-
-def _many(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-def _kind_word(value: str) -> str:
-    if value not in KIND_WORDS:
-        raise PydanticCustomError("kind", "unknown kind `{word}`", {"word": value[:64], "fix": near(value, KIND_WORDS)})
-    return value
-
-
-def _qualified(value: str) -> str:
-    glob.check_word(value)
-    if value != ANY and not all(value.partition(".")):
-        raise PydanticCustomError(
-            "qualified",
-            "`{word}` has no schema",
-            {"word": value, "fix": f"write schema.name, *.{value.strip('.')}, or * for everything"},
-        )
-    return value
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError as error:
-        raise ValueError(f"not an address or network: {error}") from None
-
-
-NameOrAny = Annotated[str, Field(strict=True, pattern=r"^(\*|[A-Za-z0-9][A-Za-z0-9_.-]{0,62})$")]
-Word = Annotated[str, Strict, AfterValidator(glob.check_word)]
-PathGlob = Annotated[str, Strict, AfterValidator(glob.check_path)]
-KindWord = Annotated[
-    str, Strict, AfterValidator(_kind_word), WithJsonSchema({"type": "string", "enum": sorted(KIND_WORDS)})
-]
-QualifiedGlob = Annotated[str, Strict, AfterValidator(_qualified)]
-Network = Annotated[str, Strict, AfterValidator(_network)]
-Uid = Annotated[int, Field(strict=True, ge=0, lt=1 << 32)]
-Port = Annotated[int, Field(strict=True, gt=0, lt=65536)]
-
-Words = Annotated[tuple[Word, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
-Paths = Annotated[tuple[PathGlob, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
-Names = Annotated[tuple[NameOrAny, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
-Kinds = Annotated[
-    tuple[KindWord, ...], BeforeValidator(_many, KindWord | list[KindWord]), Field(strict=False, min_length=1)
-]
-QualifiedGlobs = Annotated[
-    tuple[QualifiedGlob, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)
-]
-Uids = Annotated[tuple[Uid, ...], BeforeValidator(_many, int | list[int]), Field(strict=False, min_length=1)]
-Networks = Annotated[tuple[Network, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
-HostNames = Annotated[tuple[HostName, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]
-Ports = Annotated[tuple[Port, ...], BeforeValidator(_many, int | list[int]), Field(strict=False, min_length=1)]
 
 
 class Actors(Section):
@@ -129,123 +63,6 @@ class Actors(Section):
             raise ValueError("command_line is a claim of the process itself: it needs `grade: claimed`")
         if self.parent_executable and self.grade is Grade.KERNEL:
             raise ValueError("parent_executable is runtime-attested: it cannot match with `grade: kernel-attested`")
-        return self
-
-
-class TargetMatch(Section):
-    """Which destinations a target covers. Fields that are given must all match; a list matches when one value does."""
-
-    hosts: HostNames | None = Field(None, description="Names that the destination is reached by.")
-    addresses: Networks | None = Field(None, description="Addresses or networks in CIDR form.")
-    ports: Ports | None = Field(None, description="TCP ports; all when absent.")
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if not self.hosts and not self.addresses:
-            raise ValueError("`hosts` or `addresses` is needed")
-        return self
-
-
-class TargetEntry(Section):
-    """A destination that actors may be let through to."""
-
-    name: Name = Field(description="What rules call this target.")
-    protocol: Literal["postgres"] = Field(description="What is spoken there.")
-    match: TargetMatch = Field(description="Which destinations this is.")
-    tls: Tls = Field(Tls.model_validate({}), description="Protection of the upstream leg; default verify-full.")
-    credential: Name | None = Field(
-        None, description="Credential to log in with; without one the client's own authentication is relayed."
-    )
-    client_auth: ClientAuth = Field(
-        ClientAuth.TRUST,
-        description="trust: clients are let in at once, the kernel says who they are; scram: with a placeholder.",
-    )
-    placeholder_password: SecretFile | None = Field(
-        None, description="Where the password is that clients show under `client_auth: scram`; the server's it is not."
-    )
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if (self.client_auth is ClientAuth.SCRAM) != (self.placeholder_password is not None):
-            raise ValueError("`client_auth: scram` and `placeholder_password` go together")
-        if self.client_auth is ClientAuth.SCRAM and self.credential is None:
-            raise ValueError("`client_auth: scram` needs a `credential`: the placeholder is no password of the server")
-        return self
-
-
-class Conditions(Section):
-    """What a statement does. For allow and observe all that it does must be covered; for deny and approve one thing in
-    each given list is enough, and the lists given must all match."""
-
-    kinds: Kinds | None = Field(
-        None,
-        description=f"Statement kinds, or groups: any, {', '.join(GROUPS)}. Required for allow, approve and observe.",
-    )
-    relations: QualifiedGlobs | None = Field(
-        None, description="schema.name patterns of relations read or written; all when absent."
-    )
-    functions: QualifiedGlobs | None = Field(
-        None,
-        description="schema.name patterns of functions. In allow: beside the harmless ones.",
-    )
-    settings: Words | None = Field(
-        None, description="Names of settings that SET and set_config touch. In allow: absent means all harmless ones."
-    )
-
-    @property
-    def empty(self) -> bool:
-        """Whether no condition is given."""
-        return not (self.kinds or self.relations or self.functions or self.settings)
-
-
-class ApproveConditions(Conditions, Terms):
-    """What a human is asked about, and on which terms: one thing in each given list is enough, as for deny. Where no
-    allow covers all that the statement does, these conditions must."""
-
-
-class Rule(Section):
-    """One rule. Exactly one of allow, deny, approve and observe says what it does."""
-
-    name: Name = Field(description="Stands in errors and events.")
-    actors: Names = Field(description="Classes of actors, or `*` for all that are governed.")
-    targets: Names = Field(description="Targets, or `*` for all.")
-    allow: Conditions | None = Field(None, description="Let such statements through.")
-    deny: Conditions | None = Field(None, description="Refuse such statements, whatever else allows them.")
-    approve: ApproveConditions | None = Field(
-        None, description="Hold such statements until a human has let them through, whatever else allows them."
-    )
-    observe: Conditions | None = Field(
-        None, description="Let such statements through where no rule allows them, recorded as would-have-been-denied."
-    )
-    reason: Annotated[str, Field(strict=True, max_length=500)] = Field(
-        "", description="Told to the client when this rule denies or holds."
-    )
-    mode: Mode | None = Field(
-        None, description="For deny and approve: carried out or only recorded; default the policy's mode."
-    )
-
-    @property
-    def effect(self) -> Literal["allow", "deny", "approve", "observe"]:
-        """Which of the four it is."""
-        return "allow" if self.allow else "deny" if self.deny else "approve" if self.approve else "observe"
-
-    @property
-    def conditions(self) -> Conditions:
-        """The conditions of its effect."""
-        conditions = self.allow or self.deny or self.approve or self.observe
-        assert conditions is not None
-        return conditions
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if sum(c is not None for c in (self.allow, self.deny, self.approve, self.observe)) != 1:
-            raise ValueError("exactly one of `allow`, `deny`, `approve` and `observe` is needed")
-        if self.conditions.empty:
-            raise ValueError(f"`{self.effect}` has no condition: `kinds: any` means everything")
-        if self.deny is None and not self.conditions.kinds:
-            raise ValueError(f"`{self.effect}` needs `kinds` (`any` for all)")
-        if self.deny is None and self.approve is None and self.mode is not None:
-            raise ValueError("`mode` goes with `deny` and `approve`: nothing else is carried out or not")
         return self
 
 

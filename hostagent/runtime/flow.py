@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 from hostagent.errors import PeerError
 from hostagent.limits.purse import Pocket, Tally
+from hostagent.policy.fields import Mode
 from hostagent.policy.limits import Hit
 from hostagent.policy.match import actor_classes
-from hostagent.policy.model import Mode
 from hostagent.protocols import base
 from hostagent.protocols.base import Leg as LegName
 from hostagent.protocols.postgres.approval import notice

@@ -11,9 +11,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from policy_samples import actor, analysis, harmless, policy_of, statement
 
 from hostagent.policy.explain import explain
+from hostagent.policy.fields import Mode
 from hostagent.policy.limits import Hit, counted_as, exceeded, limits_for
 from hostagent.policy.load import load_policy
-from hostagent.policy.model import Limit, Mode
+from hostagent.policy.model import Limit
 from hostagent.policy.problems import FileErrors
 from hostagent.policy.span import seconds, words
 from hostagent.values.actor import Grade

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from hostagent.errors import FileError
+from hostagent.policy.fields import Mode
 from hostagent.policy.load import PolicyErrors, load_policy
-from hostagent.policy.model import Mode, Policy
+from hostagent.policy.model import Policy
 
 HEAD = """\
 version: 1
