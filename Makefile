@@ -1,8 +1,6 @@
 # make demo | test | bench | check. Each sets up what it needs first; all of it is idempotent.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-# what tests compiled modules is run once more on their sources
-COMPILED_TESTS := tests/unit/content tests/unit/protocols tests/unit/recording tests/unit/runtime tests/unit/sql/test_template.py
 .PHONY: demo test bench check setup lock format
 
 setup:
@@ -12,8 +10,7 @@ demo: setup
 	@$(PYTHON) tools/demo.py
 
 test: check
-	@$(PYTHON) -m pytest
-	@HOSTAGENT_PLAIN=1 $(PYTHON) -m pytest $(COMPILED_TESTS)
+	@tools/test
 
 bench: setup
 	@tools/setup bench
