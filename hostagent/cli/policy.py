@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 from hostagent.cli.control_client import call, socket_path
 from hostagent.cli.output import add_output, console, print_error, print_json, print_table, styled
 from hostagent.errors import FileError, Location
+from hostagent.ssh.operation import SshKind
 from hostagent.values.actor import Actor
 
 if TYPE_CHECKING:
     from hostagent.policy.cases import CaseFile, Report
-    from hostagent.policy.explain import Explanation
+    from hostagent.policy.explain import Explanation, RuleAnswer
     from hostagent.policy.model import Policy
 
 DEFAULT_DIRECTORY = Path("/etc/hostagent/policies.d")
+KINDS = sorted(kind.value for kind in SshKind if kind is not SshKind.EXEC)
 MAX_ACTOR_FILE = 1 << 20  # bytes; an actor with the longest command line is a tenth of it
 
 
@@ -57,7 +59,9 @@ def _register_test(actions: Any) -> None:
 
 
 def _register_explain(actions: Any) -> None:
-    explain: argparse.ArgumentParser = actions.add_parser("explain", help="say why a statement is decided as it is")
+    explain: argparse.ArgumentParser = actions.add_parser(
+        "explain", help="say why a statement or an SSH operation is decided as it is"
+    )
     explain.add_argument("--policy", type=Path, default=DEFAULT_DIRECTORY, help="policy directory or file")
     explain.add_argument(
         "--actor", action="append", default=[], metavar="CLASS", help="class that the actor is in; may be repeated"
@@ -67,22 +71,35 @@ def _register_explain(actions: Any) -> None:
     explain.add_argument(
         "--schemas", default="public", metavar="A,B", help="where unqualified names resolve; `?` when it is not known"
     )
-    explain.add_argument("sql", metavar="SQL", help="the text that the client sends")
+    explain.add_argument("text", metavar="TEXT", nargs="?", help="the SQL or, to an SSH target, the command line")
+    ssh = explain.add_argument_group("SSH")
+    ssh.add_argument("--login", metavar="NAME", default="", help="login name (default: the one of the credential)")
+    ssh.add_argument("--kind", choices=KINDS, metavar="KIND", help="instead of a command: sftp_read, forward_local …")
+    ssh.add_argument("--path", action="append", default=[], help="path that it names; may be repeated")
+    ssh.add_argument("--below", action="store_true", help="also all below these paths")
+    ssh.add_argument("--destination", default="", metavar="HOST:PORT", help="of a forward")
+    ssh.add_argument("--name", default="", help="of an environment variable, subsystem or extension")
     add_output(explain)
     explain.set_defaults(run=run_explain)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """0 when the files are right, 65 with every error when not."""
+    """0 when the files are right, 65 with every error when not. Warnings change nothing."""
+    from hostagent.policy.lint import warnings
     from hostagent.policy.load import load_policy
+    from hostagent.policy.locate import place_of
 
     try:
         policy = load_policy(arguments.path)
     except FileError as error:
         return _bad_file(error)
     if arguments.output == "json":
-        print_json("PolicyCheck", {"version": policy.version, "mode": policy.mode, "rules": len(policy.rules)})
+        found = [{"rule": rule, "warning": text} for rule, text in warnings(policy)]
+        facts = {"version": policy.version, "mode": policy.mode, "rules": len(policy.rules), "warnings": found}
+        print_json("PolicyCheck", facts)
     else:
+        for rule, text in warnings(policy):
+            print(f"WARN {place_of(arguments.path, 'rules', rule)}: rule {rule}: {text}")
         print(f"OK: policy {policy.version}, mode {policy.mode}, {_sizes(policy)}")
     return os.EX_OK
 
@@ -90,14 +107,12 @@ def run_check(arguments: argparse.Namespace) -> int:
 def run_test(arguments: argparse.Namespace) -> int:
     """0 when every case passed, 1 when one failed, 65 for a file that is wrong."""
     from hostagent.policy.cases import junit, run_cases
-    from hostagent.sql.functions import is_harmless
-    from hostagent.sql.postgres import analyze
 
     try:
         groups = _case_groups(arguments.cases, arguments.policy)
     except FileError as error:
         return _bad_file(error)
-    reports = [run_cases(policy, files, analyze, is_harmless) for policy, files in groups]
+    reports = [run_cases(policy, files) for policy, files in groups]
     if arguments.junit:
         arguments.junit.write_text(junit(reports), encoding="utf-8")
     if arguments.output == "json":
@@ -108,12 +123,9 @@ def run_test(arguments: argparse.Namespace) -> int:
 
 
 def run_explain(arguments: argparse.Namespace) -> int:
-    """0 when the statement would be let through, 1 when it would be denied."""
-    from hostagent.policy.explain import explain
+    """0 when it would be let through, 1 when it would be denied."""
     from hostagent.policy.load import load_policy
     from hostagent.policy.match import actor_classes
-    from hostagent.sql.functions import is_harmless
-    from hostagent.sql.postgres import analyze
 
     try:
         policy = load_policy(arguments.policy)
@@ -122,11 +134,11 @@ def run_explain(arguments: argparse.Namespace) -> int:
             actors |= actor_classes(policy, _actor(arguments.actor_file))
     except FileError as error:
         return _bad_file(error)
-    if wrong := _unknown(policy, frozenset(arguments.actor), arguments.target):
+    wrong = _unknown(policy, frozenset(arguments.actor), arguments.target) or _misused(policy, arguments)
+    if wrong:
         print_error(wrong)
         return 2
-    schemas = None if arguments.schemas == "?" else tuple(filter(None, arguments.schemas.split(",")))
-    explanation = explain(policy, actors, arguments.target, analyze(arguments.sql), schemas, is_harmless)
+    explanation = _explanation(policy, actors, arguments)
     if arguments.output == "json":
         print_json("PolicyExplanation", {"actors": sorted(actors), **explanation.to_json()})
     else:
@@ -134,6 +146,50 @@ def run_explain(arguments: argparse.Namespace) -> int:
         if not actors:
             console().print(styled("the actor is in no class: only rules for * speak of it"))
     return os.EX_OK if explanation.ruling.verdict.forwards else 1
+
+
+def _over_ssh(policy: Policy, target: str) -> bool:
+    return any(entry.name == target and entry.protocol == "ssh" for entry in policy.targets)
+
+
+def _misused(policy: Policy, arguments: argparse.Namespace) -> str:
+    """What is wrong with the words that say what is asked for, or nothing."""
+    given = [name for name in ("login", "kind", "path", "below", "destination", "name") if getattr(arguments, name)]
+    if not _over_ssh(policy, arguments.target):
+        if given:
+            return f"--{given[0]} is for SSH, which target {arguments.target} does not speak"
+        return "" if arguments.text is not None else "SQL is needed: the text that the client sends"
+    if (arguments.text is None) == (arguments.kind is None):
+        return "a command line is needed, or --kind"
+    return f"--{given[-1]} goes with --kind" if arguments.kind is None and set(given) - {"login"} else ""
+
+
+def _explanation(policy: Policy, actors: frozenset[str], arguments: argparse.Namespace) -> Explanation:
+    from hostagent.policy.cases import SshRequest
+    from hostagent.policy.dialect import dialect_of
+    from hostagent.policy.explain import explain
+    from hostagent.policy.explain_ssh import explain_operation
+    from hostagent.policy.ssh import own_login
+    from hostagent.ssh.exec import operations_of_exec
+
+    target = arguments.target
+    if not _over_ssh(policy, target):
+        schemas = None if arguments.schemas == "?" else tuple(filter(None, arguments.schemas.split(",")))
+        dialect = dialect_of(policy, target, schemas)
+        return explain(policy, actors, target, dialect.analyze(arguments.text), schemas, dialect.harmless)
+    login = arguments.login or own_login(policy, target) or "?"
+    if arguments.kind is None:
+        return explain_operation(policy, actors, target, operations_of_exec(arguments.text, login)[0])
+    request = SshRequest(
+        login=login,
+        exec=None,
+        kind=SshKind(arguments.kind),
+        paths=tuple(arguments.path),
+        below=arguments.below,
+        destination=arguments.destination,
+        name=arguments.name,
+    )
+    return explain_operation(policy, actors, target, request.operation())
 
 
 def run_schema(arguments: argparse.Namespace) -> int:
@@ -236,11 +292,20 @@ def _print_explanation(explanation: Explanation) -> None:
         }
         facts = "; ".join(f"{name} {', '.join(values)}" for name, values in parts.items() if values)
         console().print(styled(f"statement {number}: {facts}"))
-        rows = [(a.rule, a.effect, "yes" if a.matched else "no", a.because) for a in statement.rules]
-        print_table(("rule", "effect", "matched", "because"), rows)
+        _print_answers(statement.rules)
+    if (asked := explanation.operation) is not None:
+        named = (*asked.commands, *asked.paths, asked.destination, asked.name)
+        facts = "; ".join(filter(None, named)) or asked.unparsed
+        console().print(styled(f"{asked.kind} as {asked.login}{': ' if facts else ''}{facts}"))
+        _print_answers(asked.rules)
     ruling = explanation.ruling
     by = f" by rule {ruling.rule}" if ruling.rule else ""
     because = f": {ruling.reason}" if ruling.reason else ""
     console().print(styled(f"{ruling.verdict}{by}{because}"))
     if explanation.limits:
         console().print(styled(f"counted by limit {', '.join(explanation.limits)}"))
+
+
+def _print_answers(answers: tuple[RuleAnswer, ...]) -> None:
+    rows = [(a.rule, a.effect, "yes" if a.matched else "no", a.because) for a in answers]
+    print_table(("rule", "effect", "matched", "because"), rows)

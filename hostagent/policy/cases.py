@@ -1,4 +1,5 @@
-"""Tests of a policy: `*.cases.yaml` files say what is expected of a statement, `run_cases` says what comes out.
+"""Tests of a policy: `*.cases.yaml` files say what is expected of a statement or of an SSH operation, `run_cases` says
+what comes out.
 
 A case names classes of actors, or gives an actor's facts so that the classes are tested too. Facts count as
 kernel-attested, attributes as runtime-attested.
@@ -14,7 +15,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from pydantic import Field, model_validator
 
+from hostagent.policy.dialect import Dialect, dialect_of
 from hostagent.policy.explain import Explanation, explain
+from hostagent.policy.explain_ssh import explain_operation
 from hostagent.policy.fields import Names, Uid
 from hostagent.policy.match import actor_classes
 from hostagent.policy.model import Policy
@@ -22,13 +25,14 @@ from hostagent.policy.names import Schemas
 from hostagent.policy.problems import FileErrors, near
 from hostagent.policy.section import Name, Section
 from hostagent.policy.yaml import read_with_positions
-from hostagent.sql.analysis import Analysis, Unanalyzed
-from hostagent.sql.analysis import Name as SqlName
+from hostagent.ssh.exec import operations_of_exec
+from hostagent.ssh.operation import Operation, SshKind
+from hostagent.ssh.paths import canonical
 from hostagent.values.actor import Actor, Attribute, Grade, Process
 from hostagent.values.decision import Verdict
 
 Text = Annotated[str, Field(strict=True)]
-Analyze = Callable[[str], Analysis | Unanalyzed]
+DialectOf = Callable[[Policy, str, Schemas], Dialect]
 
 
 class Facts(Section):
@@ -63,6 +67,37 @@ class Facts(Section):
         )
 
 
+class SshRequest(Section):
+    """What an SSH client asks for: `exec`, or a `kind` and what it names."""
+
+    login: Annotated[str, Field(strict=True, min_length=1)] = Field(description="Login name on the host.")
+    exec: Text | None = Field(None, description="A command line, as the client sends it.")
+    kind: SshKind | None = Field(None, description="Or: the kind of another operation.")
+    paths: tuple[Text, ...] = Field((), description="Paths that it names.")
+    below: bool = Field(False, description="Whether it also reads or writes all below them.")
+    destination: Text = Field("", description="host:port of a forward.")
+    name: Text = Field("", description="Name of an environment variable, subsystem or extension.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.exec is None) == (self.kind is None):
+            raise ValueError("exactly one of `exec` and `kind` is needed")
+        if self.exec is not None and self.model_fields_set - {"login", "exec"}:
+            raise ValueError("`exec` says it all: leave out the rest")
+        if self.kind is SshKind.EXEC:
+            raise ValueError("`kind: exec` has no command line: write `exec: …`")
+        return self
+
+    def operation(self) -> Operation:
+        """The operation that policy decides."""
+        if self.exec is not None:
+            return operations_of_exec(self.exec, self.login)[0]
+        assert self.kind is not None
+        paths = tuple(map(canonical, self.paths))
+        text = " ".join(filter(None, (self.kind.value, *paths, self.destination, self.name)))
+        return Operation(self.kind, self.login, text, (), paths, self.destination, self.name, below=self.below)
+
+
 class Expected(Section):
     """What must come out."""
 
@@ -73,13 +108,14 @@ class Expected(Section):
 
 
 class Case(Section):
-    """One statement of one actor to one target."""
+    """One statement, or one SSH operation, of one actor to one target."""
 
     name: Annotated[str, Field(strict=True, min_length=1)] = Field(description="Says what the case shows.")
     actors: Names | None = Field(None, description="Names of the classes that the actor is in.")
     actor: Facts | None = Field(None, description="Or facts from which the classes are found.")
     target: Name = Field(description="Name of a target.")
-    sql: Text = Field(description="The text that the client sends.")
+    sql: Text | None = Field(None, description="The text that the client sends.")
+    ssh: SshRequest | None = Field(None, description="Or what it asks an SSH server for.")
     schemas: tuple[Text, ...] | None = Field(
         ("public",), description="Where unqualified names resolve, in order; null when not known any more."
     )
@@ -89,6 +125,8 @@ class Case(Section):
     def _check(self) -> Self:
         if (self.actors is None) == (self.actor is None):
             raise ValueError("exactly one of `actors` and `actor` is needed")
+        if (self.sql is None) == (self.ssh is None):
+            raise ValueError("exactly one of `sql` and `ssh` is needed")
         return self
 
 
@@ -139,12 +177,10 @@ def load_cases(path: Path, policy: Policy | None = None) -> tuple[CaseFile, tupl
     return file, tuple(str(positions.at(("cases", index))) for index in range(len(file.cases)))
 
 
-def run_cases(
-    policy: Policy, files: list[tuple[CaseFile, tuple[str, ...]]], analyze: Analyze, harmless: Callable[[SqlName], bool]
-) -> Report:
-    """Decide every case."""
+def run_cases(policy: Policy, files: list[tuple[CaseFile, tuple[str, ...]]], dialect: DialectOf = dialect_of) -> Report:
+    """Decide every case. `dialect` says how the SQL of a target is read."""
     results = tuple(
-        _run(policy, case, where, analyze, harmless)
+        _run(policy, case, where, dialect)
         for file, places in files
         for case, where in zip(file.cases, places, strict=True)
     )
@@ -170,10 +206,18 @@ def classes(policy: Policy, case: Case) -> frozenset[str]:
     return actor_classes(policy, case.actor.actor()) if case.actor else frozenset(case.actors or ())
 
 
-def _run(policy: Policy, case: Case, where: str, analyze: Analyze, harmless: Callable[[SqlName], bool]) -> Result:
-    schemas: Schemas = case.schemas
-    explanation = explain(policy, classes(policy, case), case.target, analyze(case.sql), schemas, harmless)
+def _run(policy: Policy, case: Case, where: str, dialect: DialectOf) -> Result:
+    explanation = _explain(policy, case, dialect)
     return Result(case, where, explanation, _failure(case.expect, explanation))
+
+
+def _explain(policy: Policy, case: Case, dialect: DialectOf) -> Explanation:
+    actors, schemas = classes(policy, case), case.schemas
+    if case.ssh is not None:
+        return explain_operation(policy, actors, case.target, case.ssh.operation())
+    assert case.sql is not None
+    spoken = dialect(policy, case.target, schemas)
+    return explain(policy, actors, case.target, spoken.analyze(case.sql), schemas, spoken.harmless)
 
 
 def _failure(expected: Expected, explanation: Explanation) -> str:
@@ -190,9 +234,12 @@ def _dangling(case: Case, policy: Policy) -> Iterator[tuple[tuple[str | int, ...
     for index, name in enumerate(case.actors or ()):
         if name not in known:
             yield ("actors", index), f"unknown class of actors `{name}`", near(name, known)
-    targets = {entry.name for entry in policy.targets}
+    targets = {entry.name: entry.protocol == "ssh" for entry in policy.targets}
     if case.target not in targets:
         yield ("target",), f"unknown target `{case.target}`", near(case.target, targets)
+    elif targets[case.target] != (case.ssh is not None):
+        spoken = "ssh" if targets[case.target] else "sql"
+        yield ("target",), f"`{case.target}` does not speak that", f"a case of it has `{spoken}`"
     rules = {rule.name for rule in policy.rules}
     if case.expect.rule and case.expect.rule not in rules:
         yield ("expect", "rule"), f"unknown rule `{case.expect.rule}`", near(case.expect.rule, rules)

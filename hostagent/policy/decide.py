@@ -1,12 +1,8 @@
-"""(actor classes, target, analysis) → Ruling. The one place that says what is let through.
-
-    an enforced deny hits → DENY · no allow, approve or observe covers it → DENY · an approve asks → APPROVE
-    no allow covers it → OBSERVE · an observed deny hits, or an observed approve asks → OBSERVE · else ALLOW
+"""(actor classes, target, analysis) → Ruling. The one place that says which statements are let through.
 
 Rules: one allow (or approve, or observe) rule must cover the whole statement: all its kinds, relations, functions and
-settings. An approve asks when it hits as a deny does, or when nothing but it covers the statement: so an allow never
-lets through what a human was to see. All approves that ask must be content. A text is worth its worst statement. A text
-that could not be analyzed is denied in every mode.
+settings. A text is worth its worst statement. A text that could not be analyzed is denied in every mode. In which order
+rules answer, `precedence` says; which SSH operations are let through, `ssh`.
 """
 
 from __future__ import annotations
@@ -15,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hostagent.policy import glob
+from hostagent.policy.conditions import Protocol
 from hostagent.policy.fields import ANY, Mode
 from hostagent.policy.groups import DANGEROUS_SETTINGS, EVERY_SETTING, KIND_WORDS
 from hostagent.policy.model import Policy
 from hostagent.policy.names import NamePatterns, Schemas
+from hostagent.policy.precedence import Question, Selection, ruling_on
 from hostagent.policy.rules import Rule
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.values.decision import Ruling, Verdict
@@ -82,13 +80,40 @@ class CompiledRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
-    """The rules for some actor classes and a target, by effect, in the order of the files."""
+class AskedStatement(Question[CompiledRule]):
+    """A statement, and where its unqualified names resolve."""
 
-    denies: tuple[CompiledRule, ...]
-    approves: tuple[CompiledRule, ...]
-    allows: tuple[CompiledRule, ...]
-    observes: tuple[CompiledRule, ...]
+    statement: Statement
+    schemas: Schemas
+    harmless: Harmless
+
+    def missed(self, rule: CompiledRule) -> str:
+        """As `CompiledRule.missed`."""
+        return rule.missed(self.statement, self.schemas)
+
+    def uncovered(self, rule: CompiledRule) -> tuple[str, str]:
+        """As `CompiledRule.uncovered`."""
+        return rule.uncovered(self.statement, self.schemas, self.harmless)
+
+    def unaskable(self) -> str:
+        """What is prepared could run unasked."""
+        return PREPARED if Kind.PREPARE in self.statement.kinds else ""
+
+    def nothing_allows(self, rules: Selection[CompiledRule]) -> str:
+        """Why, in the words of the allow rule that came nearest."""
+        order = ("kinds", "relations", "functions", "settings")
+        gaps = [self.uncovered(c) for c in (*rules.allows, *rules.approves, *rules.observes)]
+        what, value = max(gaps, key=lambda gap: order.index(gap[0]), default=("", ""))
+        kinds = ", ".join(sorted(self.statement.kinds))
+        return {
+            "": f"no rule allows {kinds}: none speaks of this actor and target",
+            "kinds": f"no rule allows {kinds}",
+            "relations": f"no rule allows {kinds} on {value}",
+            "functions": f"no rule allows the function {value}",
+            "settings": "no rule allows a setting whose name is not known"
+            if value == EVERY_SETTING
+            else f"no rule allows the setting {value}",
+        }[what]
 
 
 def decide(
@@ -114,82 +139,33 @@ def decide(
     return _of_text(worst, analysis)
 
 
-def select(policy: Policy, actors: frozenset[str], target: str) -> Selection:
-    """The rules that speak of these actors and this target; made once a policy."""
+def select(policy: Policy, actors: frozenset[str], target: str) -> Selection[CompiledRule]:
+    """The rules about SQL that speak of these actors and this target; made once a policy."""
     key = (actors, target)
-    selection: Selection | None = policy.remembered.get(key)
+    selection: Selection[CompiledRule] | None = policy.remembered.get(key)
     if selection is None:
         if len(policy.remembered) >= MAX_SELECTIONS:
             policy.remembered.clear()
-        selection = policy.remembered[key] = _select(policy, actors, target)
+        chosen = [compile_rule(rule) for rule in policy.rules if applies(rule, actors, target, "sql")]
+        selection = policy.remembered[key] = Selection.of(chosen)
     return selection
 
 
-def applies(rule: Rule, actors: frozenset[str], target: str) -> bool:
-    """Whether a rule speaks of these actors and this target."""
+def applies(rule: Rule, actors: frozenset[str], target: str, protocol: Protocol) -> bool:
+    """Whether a rule speaks of these actors and this target, and of what is spoken there."""
     of_actors = ANY in rule.actors or not actors.isdisjoint(rule.actors)
-    return of_actors and (ANY in rule.targets or target in rule.targets)
+    return of_actors and (ANY in rule.targets or target in rule.targets) and protocol in rule.conditions.protocols
 
 
 def decide_statement(
-    mode: Mode, rules: Selection, statement: Statement, schemas: Schemas, harmless: Harmless
+    mode: Mode, rules: Selection[CompiledRule], statement: Statement, schemas: Schemas, harmless: Harmless
 ) -> Ruling:
     """What the rules say of one statement."""
-    hits = [c.rule for c in rules.denies if not c.missed(statement, schemas)]
-    for rule in hits:
-        if (rule.mode or mode) is Mode.ENFORCE:
-            return Ruling(Verdict.DENY, rule.name, rule.reason or f"denied by rule {rule.name}")
-    allowed = _first_covering(rules.allows, statement, schemas, harmless)
-    asking, covered = _asking(rules.approves, statement, schemas, harmless, alone=allowed is None)
-    observed = None if allowed or covered else _first_covering(rules.observes, statement, schemas, harmless)
-    if not (allowed or covered or observed) and mode is Mode.ENFORCE:
-        return Ruling(Verdict.DENY, "", _nothing_allows(rules, statement, schemas, harmless))
-    if enforced := [rule for rule in asking if (rule.mode or mode) is Mode.ENFORCE]:
-        return _approve(enforced, statement, Verdict.DENY if hits else None)
-    if hits:
-        rule = hits[0]
-        return _observe(rule.name, rule.reason or f"would be denied by rule {rule.name}")
-    if asking and (allowed or covered or observed):
-        rule = asking[0]
-        return _observe(rule.name, rule.reason or f"rule {rule.name} would ask a human", Verdict.APPROVE)
-    if allowed is not None:
-        return Ruling(Verdict.ALLOW, allowed.name, allowed.reason)
-    if observed is not None:
-        return _observe(observed.name, observed.reason or f"let through by rule {observed.name}")
-    return _observe("", _nothing_allows(rules, statement, schemas, harmless))
-
-
-def _asking(
-    approves: tuple[CompiledRule, ...], statement: Statement, schemas: Schemas, harmless: Harmless, *, alone: bool
-) -> tuple[list[Rule], bool]:
-    """The approve rules that ask a human about the statement, in order, and whether one of them covers all of it.
-
-    `alone`: no allow covers it, so the first approve that does is needed, and asks too.
-    """
-    if not approves:
-        return [], False
-    covering = _first_covering(approves, statement, schemas, harmless) if alone else None
-    asking = [c.rule for c in approves if c.rule is covering or not c.missed(statement, schemas)]
-    return asking, covering is not None
-
-
-def _approve(asking: list[Rule], statement: Statement, would: Verdict | None) -> Ruling:
-    rule = asking[0]
-    if Kind.PREPARE in statement.kinds:
-        return Ruling(Verdict.DENY, rule.name, PREPARED)
-    reason = rule.reason or f"a human must approve it: rule {rule.name}"
-    names = ",".join(rule.name for rule in asking)
-    return Ruling(Verdict.APPROVE, rule.name, reason, would=would, approval=names)
+    return ruling_on(mode, rules, AskedStatement(statement, schemas, harmless))
 
 
 def _severity(ruling: Ruling) -> tuple[int, int]:
     return _SEVERITY[ruling.verdict], _SEVERITY[ruling.would] if ruling.would is not None else 0
-
-
-def _select(policy: Policy, actors: frozenset[str], target: str) -> Selection:
-    chosen = [compile_rule(rule) for rule in policy.rules if applies(rule, actors, target)]
-    by_effect = [tuple(c for c in chosen if c.rule.effect == e) for e in ("deny", "approve", "allow", "observe")]
-    return Selection(*by_effect)
 
 
 def compile_rule(rule: Rule) -> CompiledRule:
@@ -197,17 +173,11 @@ def compile_rule(rule: Rule) -> CompiledRule:
     given = rule.conditions
     return CompiledRule(
         rule,
-        frozenset().union(*(KIND_WORDS[word] for word in given.kinds)) if given.kinds else None,
+        frozenset().union(*(KIND_WORDS.get(word, ()) for word in given.kinds)) if given.kinds else None,
         NamePatterns.of(given.relations) if given.relations else None,
         NamePatterns.of(given.functions) if given.functions else None,
         tuple(glob.word(pattern.lower()) for pattern in given.settings) if given.settings else None,
     )
-
-
-def _first_covering(
-    rules: tuple[CompiledRule, ...], statement: Statement, schemas: Schemas, harmless: Harmless
-) -> Rule | None:
-    return next((c.rule for c in rules if not c.uncovered(statement, schemas, harmless)[0]), None)
 
 
 def _named_settings(statement: Statement) -> frozenset[str]:
@@ -220,27 +190,6 @@ def _named_settings(statement: Statement) -> frozenset[str]:
 
 def _hits(patterns: NamePatterns, names: frozenset[Name], schemas: Schemas) -> bool:
     return any(patterns.hit(name, schemas) for name in names)
-
-
-def _observe(rule: str, reason: str, would: Verdict = Verdict.DENY) -> Ruling:
-    return Ruling(Verdict.OBSERVE, rule, reason, would=would)
-
-
-def _nothing_allows(rules: Selection, statement: Statement, schemas: Schemas, harmless: Harmless) -> str:
-    """Why, in the words of the allow rule that came nearest."""
-    order = ("kinds", "relations", "functions", "settings")
-    gaps = [c.uncovered(statement, schemas, harmless) for c in (*rules.allows, *rules.approves, *rules.observes)]
-    what, value = max(gaps, key=lambda gap: order.index(gap[0]), default=("", ""))
-    kinds = ", ".join(sorted(statement.kinds))
-    return {
-        "": f"no rule allows {kinds}: none speaks of this actor and target",
-        "kinds": f"no rule allows {kinds}",
-        "relations": f"no rule allows {kinds} on {value}",
-        "functions": f"no rule allows the function {value}",
-        "settings": "no rule allows a setting whose name is not known"
-        if value == EVERY_SETTING
-        else f"no rule allows the setting {value}",
-    }[what]
 
 
 def _of_text(ruling: Ruling, analysis: Analysis) -> Ruling:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hostagent.policy.decide import CompiledRule, Harmless, Selection, compile_rule, decide, decide_statement, select
+from hostagent.policy.conditions import Protocol
+from hostagent.policy.decide import CompiledRule, Harmless, compile_rule, decide, decide_statement, select
 from hostagent.policy.fields import ANY
 from hostagent.policy.limits import limits_for
 from hostagent.policy.model import Policy
 from hostagent.policy.names import Schemas
+from hostagent.policy.precedence import Selection
 from hostagent.policy.rules import Rule
 from hostagent.sql.analysis import Analysis, Statement, Unanalyzed
 from hostagent.values.decision import Ruling
 
+_OTHER: dict[Protocol, str] = {"sql": "SSH", "ssh": "SQL"}
 _WHY_MISSED = {
     "kinds": "the statement is of none of its kinds",
     "relations": "the statement touches none of its relations",
@@ -51,15 +54,31 @@ class StatementAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """Of one text: its ruling and how it came about. No statements when the text could not be analyzed.
+class OperationAnswer:
+    """What the rules say of one SSH operation, all of them in order. `commands` are those of an exec."""
 
-    `limits` name those that count the text, which a used-up one denies or asks about.
+    kind: str
+    login: str
+    commands: tuple[str, ...]
+    paths: tuple[str, ...]
+    destination: str
+    name: str
+    unparsed: str
+    rules: tuple[RuleAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of one text, or of one SSH operation: its ruling and how it came about.
+
+    No statements when the text could not be analyzed. `limits` name those that count it, which a used-up one denies or
+    asks about.
     """
 
     ruling: Ruling
     statements: tuple[StatementAnswer, ...]
     limits: tuple[str, ...] = ()
+    operation: OperationAnswer | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -96,23 +115,22 @@ def explain(
 
 def _answer(
     rule: Rule,
-    rules: Selection,
+    rules: Selection[CompiledRule],
     actors: frozenset[str],
     target: str,
     statement: Statement,
     schemas: Schemas,
     harmless: Harmless,
 ) -> RuleAnswer:
-    if ANY not in rule.actors and actors.isdisjoint(rule.actors):
-        return RuleAnswer(rule.name, rule.effect, False, f"is about other actors: {', '.join(rule.actors)}")
-    if ANY not in rule.targets and target not in rule.targets:
-        return RuleAnswer(rule.name, rule.effect, False, f"is about other targets: {', '.join(rule.targets)}")
+    if because := elsewhere(rule, actors, target, "sql"):
+        return RuleAnswer(rule.name, rule.effect, False, because)
     compiled = (*rules.denies, *rules.approves, *rules.allows, *rules.observes)
     chosen = next((c for c in compiled if c.rule == rule), compile_rule(rule))
     if rule.effect == "approve" and not chosen.missed(statement, schemas):
-        return RuleAnswer(rule.name, rule.effect, True, _match(rule))
+        return RuleAnswer(rule.name, rule.effect, True, matched(rule))
     because = _miss(chosen, statement, schemas, harmless)
-    return RuleAnswer(rule.name, rule.effect, not because, because or _match(rule, covers=True))
+    match = matched(rule) if rule.effect == "deny" else "covers the whole statement"
+    return RuleAnswer(rule.name, rule.effect, not because, because or match)
 
 
 def _miss(rule: CompiledRule, statement: Statement, schemas: Schemas, harmless: Harmless) -> str:
@@ -122,7 +140,15 @@ def _miss(rule: CompiledRule, statement: Statement, schemas: Schemas, harmless: 
     return _WHAT_UNCOVERED[condition].format(value) if condition else ""
 
 
-def _match(rule: Rule, *, covers: bool = False) -> str:
-    if rule.effect == "deny" or not covers:
-        return "hits" if rule.mode is None else f"hits, mode {rule.mode}"
-    return "covers the whole statement"
+def elsewhere(rule: Rule, actors: frozenset[str], target: str, protocol: Protocol) -> str:
+    """Why the rule says nothing of these actors, this target or what is spoken there; empty when it does."""
+    if ANY not in rule.actors and actors.isdisjoint(rule.actors):
+        return f"is about other actors: {', '.join(rule.actors)}"
+    if ANY not in rule.targets and target not in rule.targets:
+        return f"is about other targets: {', '.join(rule.targets)}"
+    return "" if protocol in rule.conditions.protocols else f"is about {_OTHER[protocol]}"
+
+
+def matched(rule: Rule) -> str:
+    """What is said of a deny or approve that hits."""
+    return "hits" if rule.mode is None else f"hits, mode {rule.mode}"

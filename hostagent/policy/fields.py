@@ -10,11 +10,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from hostagent.policy import glob
-from hostagent.policy.groups import KIND_WORDS
+from hostagent.policy.commands import check_command
+from hostagent.policy.groups import KIND_WORDS, SSH_WORDS
 from hostagent.policy.problems import near
+from hostagent.policy.remote import check_destination, check_remote_path
 from hostagent.policy.section import HostName, Strict
 
 ANY = "*"
+ALL_WORDS = frozenset(KIND_WORDS) | frozenset(SSH_WORDS)
 
 
 class Mode(StrEnum):
@@ -29,8 +32,8 @@ def _many(value: object) -> object:
 
 
 def _kind_word(value: str) -> str:
-    if value not in KIND_WORDS:
-        raise PydanticCustomError("kind", "unknown kind `{word}`", {"word": value[:64], "fix": near(value, KIND_WORDS)})
+    if value not in ALL_WORDS:
+        raise PydanticCustomError("kind", "unknown kind `{word}`", {"word": value[:64], "fix": near(value, ALL_WORDS)})
     return value
 
 
@@ -56,9 +59,12 @@ NameOrAny = Annotated[str, Field(strict=True, pattern=r"^(\*|[A-Za-z0-9][A-Za-z0
 Word = Annotated[str, Strict, AfterValidator(glob.check_word)]
 PathGlob = Annotated[str, Strict, AfterValidator(glob.check_path)]
 KindWord = Annotated[
-    str, Strict, AfterValidator(_kind_word), WithJsonSchema({"type": "string", "enum": sorted(KIND_WORDS)})
+    str, Strict, AfterValidator(_kind_word), WithJsonSchema({"type": "string", "enum": sorted(ALL_WORDS)})
 ]
 QualifiedGlob = Annotated[str, Strict, AfterValidator(_qualified)]
+RemotePath = Annotated[str, Strict, AfterValidator(check_remote_path)]
+CommandText = Annotated[str, Strict, AfterValidator(check_command)]
+Destination = Annotated[str, Strict, AfterValidator(check_destination)]
 Network = Annotated[str, Strict, AfterValidator(_network)]
 Uid = Annotated[int, Field(strict=True, ge=0, lt=1 << 32)]
 Port = Annotated[int, Field(strict=True, gt=0, lt=65536)]
@@ -71,6 +77,15 @@ Kinds = Annotated[
 ]
 QualifiedGlobs = Annotated[
     tuple[QualifiedGlob, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)
+]
+RemotePaths = Annotated[
+    tuple[RemotePath, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)
+]
+Commands = Annotated[
+    tuple[CommandText, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)
+]
+Destinations = Annotated[
+    tuple[Destination, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)
 ]
 Uids = Annotated[tuple[Uid, ...], BeforeValidator(_many, int | list[int]), Field(strict=False, min_length=1)]
 Networks = Annotated[tuple[Network, ...], BeforeValidator(_many, str | list[str]), Field(strict=False, min_length=1)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 MAX_PATTERN = 4096  # characters; as long as a path can be
@@ -51,7 +51,11 @@ def word(pattern: str) -> Matches:
 
 def path_matches(pattern: str, path: str) -> bool:
     """Whether a path pattern matches the whole of a path. `/a/**` matches `/a` too."""
-    patterns, segments = _split(pattern), _split(path)
+    return segments_match(split(pattern), split(path), lambda one, segment: bool(word(one)(segment)))
+
+
+def segments_match(patterns: Sequence[str], segments: Sequence[str], matches: Callable[[str, str], bool]) -> bool:
+    """Whether patterns match all segments, one each, and `**` any number of them."""
     at = star = 0
     retry = -1
     for_star = 0
@@ -59,7 +63,7 @@ def path_matches(pattern: str, path: str) -> bool:
         if star < len(patterns) and patterns[star] == "**":
             retry, for_star = star, at
             star += 1
-        elif star < len(patterns) and word(patterns[star])(segments[at]):
+        elif star < len(patterns) and matches(patterns[star], segments[at]):
             star += 1
             at += 1
         elif retry >= 0:
@@ -70,5 +74,6 @@ def path_matches(pattern: str, path: str) -> bool:
     return all(rest == "**" for rest in patterns[star:])
 
 
-def _split(path: str) -> list[str]:
+def split(path: str) -> list[str]:
+    """The segments of an absolute path; none of `/`."""
     return path.split("/")[1:] if path != "/" else []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from hostagent.policy.fields import ANY, Mode
-from hostagent.policy.groups import KIND_WORDS
+from hostagent.policy.groups import KIND_WORDS, SSH_WORDS
 from hostagent.policy.model import Limit, Policy
 from hostagent.policy.names import NamePatterns, Schemas
 from hostagent.policy.span import words
@@ -104,8 +104,13 @@ def _applies(limit: Limit, actors: frozenset[str], target: str) -> bool:
 
 
 def _compile(limit: Limit) -> CompiledLimit:
-    kinds = frozenset(kind.value for word in limit.kinds for kind in KIND_WORDS[word]) if limit.kinds else None
+    kinds = frozenset(kind for word in limit.kinds for kind in _meanings(word)) if limit.kinds else None
     return CompiledLimit(limit, kinds, NamePatterns.of(limit.relations) if limit.relations else None)
+
+
+def _meanings(word: str) -> Iterator[str]:
+    yield from (kind.value for kind in KIND_WORDS.get(word, ()))
+    yield from (kind.value for kind in SSH_WORDS.get(word, ()))
 
 
 def _readings(text: str) -> Iterator[Name]:

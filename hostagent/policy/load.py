@@ -42,7 +42,14 @@ def load_policy(directory: Path) -> Policy:
             read.append(read_with_positions(file, PolicyFile))
         except FileErrors as error:
             errors += error.errors
-    errors = errors or [*_duplicates(read), *_modes(read), *_dangling(read), *_ambiguous(read)]
+    errors = errors or [
+        *_duplicates(read),
+        *_modes(read),
+        *_dangling(read),
+        *_misused(read),
+        *_misplaced(read),
+        *_ambiguous(read),
+    ]
     if errors:
         raise PolicyErrors(errors)
     return Policy.of(merge([file for file, _ in read]))
@@ -116,6 +123,42 @@ def _dangling(read: list[_Read]) -> Iterator[FileError]:
             yield from _nobody(positions, ("masks", index), mask, known)
         for index, detector in enumerate(file.detectors):
             yield from _nobody(positions, ("detectors", index), detector, known)
+
+
+def _misused(read: list[_Read]) -> Iterator[FileError]:
+    """The targets whose credential is of another protocol."""
+    over_ssh = {entry.name: entry.ssh is not None for file, _ in read for entry in file.credentials}
+    for file, positions in read:
+        for index, target in enumerate(file.targets):
+            if target.credential in over_ssh and over_ssh[target.credential] != (target.protocol == "ssh"):
+                path: Path_ = ("targets", index, "credential")
+                what = "says" if over_ssh[target.credential] else "does not say"
+                fix = "give each protocol a credential of its own: `ssh:` says what the secret is to an SSH server"
+                yield positions.error(path, f"credential `{target.credential}` {what} `ssh`: {target.protocol}", fix)
+
+
+def _misplaced(read: list[_Read]) -> Iterator[FileError]:
+    """The targets of a rule, limit or mask that is about what they do not speak."""
+    over_ssh = {target.name: target.protocol == "ssh" for file, _ in read for target in file.targets}
+    for file, positions in read:
+        about = [("rules", i, rule.conditions.protocols, rule.targets) for i, rule in enumerate(file.rules)]
+        about += [("limits", i, limit.protocols, limit.targets) for i, limit in enumerate(file.limits)]
+        about += [("masks", i, frozenset(("sql",)), mask.targets) for i, mask in enumerate(file.masks)]
+        for which, index, protocols, targets in about:
+            for at, name in enumerate(targets):
+                if name in over_ssh and ("ssh" if over_ssh[name] else "sql") not in protocols:
+                    what = f"this is about {'SQL' if over_ssh[name] else 'SSH'}, which `{name}` does not speak"
+                    yield positions.error((which, index, "targets", at), what, "leave it out, or write one for it")
+        yield from _unseen(file, positions, {t.name for f, _ in read for t in f.targets if t.protocol == "mysql"})
+
+
+def _unseen(file: PolicyFile, positions: Positions, of_mysql: set[str]) -> Iterator[FileError]:
+    """Detectors that name a target whose results they do not see."""
+    for index, detector in enumerate(file.detectors):
+        for at, name in enumerate(detector.targets):
+            if name in of_mysql:
+                path: Path_ = ("detectors", index, "targets", at)
+                yield positions.error(path, "results of `protocol: mysql` are not looked through", "leave it out")
 
 
 def _nobody(

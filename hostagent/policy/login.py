@@ -73,6 +73,10 @@ Command = Annotated[tuple[Argument, ...], Field(strict=False, min_length=1, max_
 HelperUser = Annotated[str, Field(strict=True, min_length=1, max_length=32), AfterValidator(_user_name)]
 Address = Annotated[str, Strict, AfterValidator(_address)]
 VaultPath = Annotated[str, Field(strict=True, min_length=1, max_length=512), AfterValidator(_vault_path)]
+Principals = Annotated[
+    tuple[Annotated[str, Field(strict=True, pattern=r"^[^\s,*?]{1,255}$")], ...],
+    Field(strict=False, min_length=1, max_length=64),
+]
 Seconds = Annotated[float, Field(gt=0, le=MAX_LIFETIME)]
 
 
@@ -151,6 +155,31 @@ class Vault(Section):
         return self
 
 
+class SshLogin(Section):
+    """What the secret of a credential is to an SSH server, and how it is used."""
+
+    kind: Literal["key", "password", "certificate_authority"] = Field(
+        description="key: a private key (OpenSSH or PEM, no passphrase); password; certificate_authority: the private "
+        "key of a CA that signs a certificate for each connection."
+    )
+    lifetime: Annotated[int, Field(strict=True, ge=10, le=3600)] | None = Field(
+        None, description="certificate_authority: seconds that a certificate is good for; default 60."
+    )
+    principals: Principals | None = Field(
+        None, description="certificate_authority: whom certificates name; default the user that is logged in as."
+    )
+    force_command: Annotated[str, Field(strict=True, min_length=1, max_length=4096)] | None = Field(
+        None, description="certificate_authority: the one command that servers run under these certificates."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        own = self.model_fields_set & {"lifetime", "principals", "force_command"}
+        if own and self.kind != "certificate_authority":
+            raise ValueError(f"`{min(own)}` goes with `kind: certificate_authority`")
+        return self
+
+
 class CredentialEntry(Section):
     """What the upstream leg logs in with. The secret is where exactly one of file, systemd, exec and vault says."""
 
@@ -158,17 +187,24 @@ class CredentialEntry(Section):
 
     name: Name = Field(description="What targets call this credential.")
     user: Annotated[str, Field(strict=True, min_length=1, max_length=63)] | None = Field(
-        None, description="Role to log in as; needed with file and systemd, else the source may say it."
+        None,
+        description="Role to log in as; needed with file and systemd, else the source may say it. With `ssh`: the "
+        "user, whatever login name a client asks for; without it, that name.",
     )
     file: AbsolutePath | None = Field(None, description="File that holds the secret; nobody else may read it.")
     systemd: Name | None = Field(None, description="Name of a LoadCredential= of hostagentd's unit.")
     exec: Helper | None = Field(None, description="A program that prints the secret.")
     vault: Vault | None = Field(None, description="A HashiCorp-Vault-compatible server.")
+    ssh: SshLogin | None = Field(None, description="What the secret is to targets of `protocol: ssh`; only for these.")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if sum(source is not None for source in (self.file, self.systemd, self.exec, self.vault)) != 1:
             raise ValueError("exactly one of `file`, `systemd`, `exec` and `vault` is needed")
+        if self.ssh is not None:
+            if self.vault is not None and self.vault.engine == "database":
+                raise ValueError("`engine: database` makes logins of databases: `ssh` takes kv1 or kv2")
+            return self
         if self.user is None and (self.file or self.systemd):
             raise ValueError("`user` is needed: a file holds the secret alone")
         if self.user is not None and self.vault is not None and self.vault.engine == "database":

@@ -62,6 +62,8 @@ def _path(patterns: tuple[str, ...] | None, values: Iterable[str]) -> bool:
 def find_target(policy: Policy, destination: Endpoint, names: frozenset[str]) -> Target | None:
     """The target that a destination is; `names` are names that resolve to its address. None: no target, so denied.
 
+    An empty address is one that is not known: then only targets match that names alone say.
+
     Where several match, the most specific: one that gives hosts, then the longest network prefix, then one that gives
     ports. Two that are equally specific are None: a guess could hand a credential to the wrong server.
     """
@@ -86,8 +88,14 @@ def target_value(entry: TargetEntry, names: frozenset[str] = frozenset()) -> Tar
         ca_file=tls.ca_file or "",
         server_name=server_name,
         credential=entry.credential or "",
-        login=entry.credential is not None or tls.cert_file is not None,  # a placeholder needs a credential
+        login=_asks_for_login(entry),
     )
+
+
+def _asks_for_login(entry: TargetEntry) -> bool:
+    """Whether something of ours is needed as soon as a flow opens. SSH asks later, when it knows the login name; a
+    placeholder needs a credential."""
+    return entry.protocol != "ssh" and (entry.credential is not None or entry.tls.cert_file is not None)
 
 
 def _specificity(match: TargetMatch, destination: Endpoint, names: frozenset[str]) -> _Specificity | None:
@@ -101,6 +109,8 @@ def _specificity(match: TargetMatch, destination: Endpoint, names: frozenset[str
 
 
 def _longest_prefix(networks: tuple[str, ...], address: str) -> int | None:
+    if not address:
+        return None
     host = ipaddress.ip_address(address)
     covering = (network for network in map(ipaddress.ip_network, networks) if host in network)
     return max((network.prefixlen for network in covering), default=None)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from hostagent.policy.conditions import Protocol, mixed, protocols_of
 from hostagent.policy.detectors import DetectorEntry
 from hostagent.policy.fields import Kinds, Mode, Names, Paths, QualifiedGlobs, Uids, Words
 from hostagent.policy.login import CredentialEntry
@@ -81,7 +82,9 @@ class Limit(Section):
     name: Name = Field(description="Stands in errors and events; no rule has the same.")
     actors: Names = Field(description="Classes of actors, or `*` for all that are governed.")
     targets: Names = Field(description="Targets, or `*` for all.")
-    what: Measure = Field(description="statements, rows (returned or changed), bytes (of results), errors.")
+    what: Measure = Field(
+        description="statements (or SSH operations), rows (returned or changed), bytes (of results), errors."
+    )
     max: Annotated[int, Field(strict=True, ge=0, lt=1 << 53)] = Field(description="How many are let through.")
     per: SpanOrRun = Field(
         description="minute, hour, day, a span such as 90s, or `run` (as long as the cgroup is in use)."
@@ -89,7 +92,9 @@ class Limit(Section):
     by: Literal["actor", "class"] = Field(
         "actor", description="What is counted apart: each systemd unit (else cgroup), or all these actors together."
     )
-    kinds: Kinds | None = Field(None, description="Count only statements of one of these kinds; all when absent.")
+    kinds: Kinds | None = Field(
+        None, description="Count only statements or SSH operations of one of these kinds; all when absent."
+    )
     relations: QualifiedGlobs | None = Field(
         None, description="Count only statements that touch one of these relations; all when absent."
     )
@@ -101,8 +106,17 @@ class Limit(Section):
         """Seconds until it starts anew; None for a run."""
         return None if self.per == RUN else seconds(self.per)
 
+    @property
+    def protocols(self) -> frozenset[Protocol]:
+        """What it may count: rows and relations are of SQL."""
+        return protocols_of(self.kinds, ("relations",) if self.relations or self.what is Measure.ROWS else ())
+
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if problem := mixed(self.kinds, ("relations",) if self.relations else ()):
+            raise ValueError(problem)
+        if not self.protocols:
+            raise ValueError("`what: rows` counts rows of SQL: SSH has none")
         if self.terms is not None and self.then != "approve":
             raise ValueError("`terms` goes with `then: approve`")
         if self.per == RUN and self.by == "class":

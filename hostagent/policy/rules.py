@@ -1,45 +1,14 @@
-"""Rules: who may do what where, and the conditions that say what."""
+"""Rules: who may do what where. What, `conditions` say."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from hostagent.policy.fields import Kinds, Mode, Names, QualifiedGlobs, Words
-from hostagent.policy.groups import GROUPS
+from hostagent.policy.conditions import ApproveConditions, Conditions, Effect
+from hostagent.policy.fields import Mode, Names
 from hostagent.policy.section import Name, Section
-from hostagent.policy.terms import Terms
-
-
-class Conditions(Section):
-    """What a statement does. For allow and observe all that it does must be covered; for deny and approve one thing in
-    each given list is enough, and the lists given must all match."""
-
-    kinds: Kinds | None = Field(
-        None,
-        description=f"Statement kinds, or groups: any, {', '.join(GROUPS)}. Required for allow, approve and observe.",
-    )
-    relations: QualifiedGlobs | None = Field(
-        None, description="schema.name patterns of relations read or written; all when absent."
-    )
-    functions: QualifiedGlobs | None = Field(
-        None,
-        description="schema.name patterns of functions. In allow: beside the harmless ones.",
-    )
-    settings: Words | None = Field(
-        None, description="Names of settings that SET and set_config touch. In allow: absent means all harmless ones."
-    )
-
-    @property
-    def empty(self) -> bool:
-        """Whether no condition is given."""
-        return not (self.kinds or self.relations or self.functions or self.settings)
-
-
-class ApproveConditions(Conditions, Terms):
-    """What a human is asked about, and on which terms: one thing in each given list is enough, as for deny. Where no
-    allow covers all that the statement does, these conditions must."""
 
 
 class Rule(Section):
@@ -48,13 +17,13 @@ class Rule(Section):
     name: Name = Field(description="Stands in errors and events.")
     actors: Names = Field(description="Classes of actors, or `*` for all that are governed.")
     targets: Names = Field(description="Targets, or `*` for all.")
-    allow: Conditions | None = Field(None, description="Let such statements through.")
-    deny: Conditions | None = Field(None, description="Refuse such statements, whatever else allows them.")
+    allow: Conditions | None = Field(None, description="Let that through.")
+    deny: Conditions | None = Field(None, description="Refuse that, whatever else allows it.")
     approve: ApproveConditions | None = Field(
-        None, description="Hold such statements until a human has let them through, whatever else allows them."
+        None, description="Hold that until a human has let it through, whatever else allows it."
     )
     observe: Conditions | None = Field(
-        None, description="Let such statements through where no rule allows them, recorded as would-have-been-denied."
+        None, description="Let that through where no rule allows it, recorded as would-have-been-denied."
     )
     reason: Annotated[str, Field(strict=True, max_length=500)] = Field(
         "", description="Told to the client when this rule denies or holds."
@@ -64,7 +33,7 @@ class Rule(Section):
     )
 
     @property
-    def effect(self) -> Literal["allow", "deny", "approve", "observe"]:
+    def effect(self) -> Effect:
         """Which of the four it is."""
         return "allow" if self.allow else "deny" if self.deny else "approve" if self.approve else "observe"
 
@@ -83,6 +52,8 @@ class Rule(Section):
             raise ValueError(f"`{self.effect}` has no condition: `kinds: any` means everything")
         if self.deny is None and not self.conditions.kinds:
             raise ValueError(f"`{self.effect}` needs `kinds` (`any` for all)")
+        if problem := self.conditions.problem(self.effect):
+            raise ValueError(f"`{self.effect}`: {problem}")
         if self.deny is None and self.approve is None and self.mode is not None:
             raise ValueError("`mode` goes with `deny` and `approve`: nothing else is carried out or not")
         return self

@@ -142,3 +142,70 @@ def test_reload_asks_the_daemon(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert run("reload") == 0
     assert capsys.readouterr().out == "policy 0123456789ab is in force\n"
     assert [op for _, op in asked] == ["policy.reload"]
+
+
+OPERATIONS = POLICIES / "library" / "ssh-operations.yaml"
+
+
+def explain_ssh(*argv: str | Path) -> int:
+    return run("explain", "--policy", OPERATIONS, "--target", "web", "--actor", "agent", *argv)
+
+
+def test_explaining_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain_ssh("uptime; ls /srv") == 0
+    out = capsys.readouterr().out
+    assert out.startswith("exec as deploy: uptime; ls /srv\n") and "allow by rule agent-looks" in out
+    assert explain_ssh("uptime; id") == 1
+    assert "does not cover the command id" in capsys.readouterr().out
+    assert explain_ssh("ls $x") == 1
+    assert "exec as deploy: `$` is replaced by the host's shell" in capsys.readouterr().out
+    assert explain_ssh("--login", "root", "uptime") == 1
+    capsys.readouterr()
+    assert explain_ssh("scp -t /srv/www/releases/7", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["operation"]["kind"] == "scp_write"
+
+
+def test_explaining_another_operation(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain_ssh("--kind", "sftp_read", "--path", "/var/log/nginx/../nginx/a") == 0
+    assert "sftp_read as deploy: /var/log/nginx/a" in capsys.readouterr().out
+    assert explain_ssh("--kind", "rsync_read", "--path", "/var/log", "--below") == 1
+    assert explain_ssh("--kind", "forward_local", "--destination", "metrics.internal:5432") == 0
+    assert explain_ssh("--kind", "env", "--name", "LANG") == 0
+    assert explain_ssh("--kind", "env", "--name", "LD_PRELOAD") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "wrong"),
+    [
+        ((), "a command line is needed, or --kind"),
+        (("--kind", "shell", "ls"), "a command line is needed, or --kind"),
+        (("--path", "/x", "ls"), "--path goes with --kind"),
+        (("--name", "x", "--login", "root", "ls"), "--name goes with --kind"),
+    ],
+)
+def test_what_is_asked_of_ssh_must_be_said(
+    argv: tuple[str, ...], wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert explain_ssh(*argv) == 2
+    assert wrong in capsys.readouterr().err
+
+
+def test_ssh_is_not_asked_of_a_database(capsys: pytest.CaptureFixture[str]) -> None:
+    assert explain("--actor", "readers", "--login", "root", "SELECT 1") == 2
+    assert "--login is for SSH, which target reports-db does not speak" in capsys.readouterr().err
+    assert explain("--actor", "readers") == 2
+    assert "SQL is needed" in capsys.readouterr().err
+    assert explain("--actor", "readers", "SELECT 1") == 0
+
+
+def test_check_warns_of_what_may_not_be_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = OPERATIONS.read_text().replace("- uptime", "- bash -c *")
+    (tmp_path / "p.yaml").write_text(text)
+    assert run("check", tmp_path) == 0
+    out = capsys.readouterr().out
+    assert "rule agent-looks: `bash -c *`: bash runs what it is told to" in out and "\nOK: policy" in out
+    assert out.startswith(f"WARN {tmp_path}/p.yaml:")
+    assert run("check", tmp_path, "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["warnings"][0]["rule"] == "agent-looks"
+    assert run("check", OPERATIONS) == 0
+    assert "WARN" not in capsys.readouterr().out

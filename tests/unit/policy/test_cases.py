@@ -11,7 +11,8 @@ from policy_samples import analysis, harmless, policy_of, statement
 
 from hostagent.errors import FileError
 from hostagent.policy.cases import Report, junit, load_cases, run_cases
-from hostagent.sql.analysis import Analysis
+from hostagent.policy.dialect import Dialect, dialect_of
+from hostagent.sql.analysis import Analysis, Name, Unanalyzed
 
 POLICY = policy_of("""
 actors:
@@ -33,7 +34,7 @@ def analyze(text: str) -> Analysis:
 def report(directory: Path, *lines: str) -> Report:
     path = directory / "x.cases.yaml"
     path.write_text(HEAD + "".join(f"  - {{name: c, target: db, {line}}}\n" for line in lines))
-    return run_cases(POLICY, [load_cases(path, POLICY)], analyze, harmless)
+    return run_cases(POLICY, [load_cases(path, POLICY)], lambda *_: Dialect(analyze, harmless))
 
 
 def test_cases_pass_by_class_and_by_facts(tmp_path: Path) -> None:
@@ -87,3 +88,18 @@ def test_errors_say_where(tmp_path: Path, line: str, error: str) -> None:
     with pytest.raises(FileError) as caught:
         report(tmp_path, line)
     assert error in str(caught.value)
+
+
+def test_a_text_is_read_as_its_target_reads_it() -> None:
+    policy = policy_of(
+        "targets:\n"
+        "  - {name: pg, protocol: postgres, match: {addresses: 10.0.0.5}}\n"
+        "  - {name: my, protocol: mysql, match: {addresses: 10.0.0.6}}\n"
+        "rules:\n"
+        "  - {name: all, actors: '*', targets: '*', allow: {kinds: read}}\n"
+    )
+    text = "SELECT `id` FROM `t`"
+    assert isinstance(dialect_of(policy, "my", ("app",)).analyze(text), Analysis)
+    assert isinstance(dialect_of(policy, "pg", ("app",)).analyze(text), Unanalyzed)
+    assert dialect_of(policy, "my", None).harmless(Name("", "ifnull"))
+    assert not dialect_of(policy, "pg", None).harmless(Name("", "ifnull"))

@@ -139,8 +139,18 @@ IN_OTHERS = [
     ),
     ("targets:\n  - {name: t, protocol: postgres, match: {ports: 1}}\n", "3:42: targets[0].match: `hosts` or `addr"),
     (
-        "targets:\n  - {name: t, protocol: mysql, match: {hosts: a}}\n",
-        "3:25: targets[0].protocol: unknown word `mysql`",
+        "targets:\n  - {name: t, protocol: oracle, match: {hosts: a}}\n",
+        "3:25: targets[0].protocol: unknown word `oracle`",
+    ),
+    (
+        "targets:\n  - {name: t, protocol: mysql, match: {hosts: a}, client_auth: scram, "
+        "placeholder_password: {systemd: p}, credential: c}\ncredentials: [{name: c, user: u, systemd: s}]\n",
+        "3:5: targets[0]: `client_auth: scram` goes with `protocol: postgres`",
+    ),
+    (
+        "targets:\n  - {name: t, protocol: mysql, match: {hosts: a}}\n"
+        "detectors:\n  - {name: d, targets: [t], detect: card}\n",
+        "5:25: detectors[0].targets[0]: results of `protocol: mysql` are not looked through",
     ),
     (
         "targets:\n  - {name: t, protocol: postgres, match: {hosts: a}, tls: {upstream: require}}\n",
