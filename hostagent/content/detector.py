@@ -27,7 +27,7 @@ _STAR: Final = b"*"
 _ESCAPES: Final = (b"\\b", b"\\f", b"\\n", b"\\r", b"\\t", b"\\v")  # JSON (RFC 8259, 7) and COPY's text format
 
 
-def _unescaped(data: bytes) -> bytes:
+def unescaped(data: bytes) -> bytes:
     """As long as the data, with a newline in the place of the letter of each escape."""
     if b"\\" in data:
         for escape in _ESCAPES:
@@ -152,7 +152,7 @@ class Text:
         stop = len(data) if last else max(self._next, len(data) - self._detector.reach)
         spans = self._open(data, known) if known else []
         if hits := self._detector.hits(data):
-            seen = _unescaped(data)
+            seen = unescaped(data)
             for index in hits:
                 self._find(index, seen, stop, spans)
         given = data[self._next : stop]

@@ -16,22 +16,32 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import Final
 
-GENESIS = "0" * 64
-_TAIL = re.compile(
+from hostagent.values.decision import Value
+
+GENESIS: Final = "0" * 64
+_sha256: Final = hashlib.sha256
+_TAIL: Final = re.compile(
     rb',"chain":\{"writer":"([a-z][a-z0-9_]*)","seq":([1-9]\d{0,18}),"prev":"([0-9a-f]{64})","hash":"([0-9a-f]{64})"\}\}'
 )
-LINK_MOST = 320  # bytes that a link adds to an event: the fields above at their longest
-_HASH_TAIL = len(b',"hash":""}}') + 64
-_TORN = re.compile(rb'\{"torn":\{"bytes":(\d+),"sha256":"([0-9a-f]{64})"\}')
+LINK_MOST: Final = 320  # bytes that a link adds to an event: the fields above at their longest
+_HASH_TAIL: Final = len(b',"hash":""}}') + 64
+_TORN: Final = re.compile(rb'\{"torn":\{"bytes":(\d+),"sha256":"([0-9a-f]{64})"\}')
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Value):
     """The end of a chain: its last record's number and hash."""
 
-    seq: int = 0
-    hash: str = GENESIS
+    __slots__ = ("hash", "seq")
+
+    def __init__(self, seq: int = 0, hash: str = GENESIS) -> None:
+        self.seq: Final = seq
+        self.hash: Final = hash
+
+    def parts(self) -> tuple[object, ...]:
+        """Number and hash."""
+        return self.seq, self.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +61,15 @@ class Link:
 
 def extend(head: Head, writer: bytes, events: list[bytes]) -> tuple[list[bytes], Head]:
     """The lines for these events (JSON objects, one line each) after `head`, and the new head."""
-    seq, previous = head.seq, head.hash.encode()
+    seq, previous = head.seq, head.hash
+    named = b',"chain":{"writer":"%b","seq":' % writer
     lines = []
     for event in events:
         seq += 1
-        body = b'%b,"chain":{"writer":"%b","seq":%d,"prev":"%b"' % (event[:-1], writer, seq, previous)
-        previous = hashlib.sha256(body).hexdigest().encode()
-        lines.append(b'%b,"hash":"%b"}}\n' % (body, previous))
-    return lines, Head(seq, previous.decode())
+        body = b"".join((event[:-1], named, b'%d,"prev":"%b"' % (seq, previous.encode())))
+        previous = _sha256(body).hexdigest()
+        lines.append(b'%b,"hash":"%b"}}\n' % (body, previous.encode()))
+    return lines, Head(seq, previous)
 
 
 def read_link(line: bytes) -> Link | None:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from hostagent.errors import FileError, Location
+from hostagent.private_file import make_private
 from hostagent.recording.chain import GENESIS, Head, read_link
 from hostagent.recording.directory import Directory, journal_files
 from hostagent.recording.encode import now_ms
@@ -151,18 +152,12 @@ def _load_or_make(directory: Directory) -> Ed25519PrivateKey:
     else:
         key = Ed25519PrivateKey.generate()
         form = serialization.PrivateFormat.PKCS8
-        _write_new(path, key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()), 0o600)
+        make_private(path, key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
     if not directory.public_key.exists():
         form_public = serialization.PublicFormat.SubjectPublicKeyInfo
         public = key.public_key().public_bytes(serialization.Encoding.PEM, form_public)
-        _write_new(directory.public_key, public, 0o644)
+        make_private(directory.public_key, public, 0o644)
     return key
-
-
-def _write_new(path: Path, data: bytes, mode: int) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
 
 
 _HINT = "free space on its file system, and check its owner and mode"

@@ -8,17 +8,18 @@ from __future__ import annotations
 import json
 import socket
 import time
-from typing import Any
+from typing import Any, Final
 
 import hostagent
 from hostagent.values.actor import Actor, Process
 from hostagent.values.flow import Endpoint
 
-OCSF_VERSION = "1.5.0"
-MAX_TEXT = 64 << 10  # characters of a statement in an event; beyond it the session recording has the rest
-_encoder = json.JSONEncoder(separators=(",", ":"))
-_encode_text = json.encoder.encode_basestring_ascii
-_CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
+OCSF_VERSION: Final = "1.5.0"
+MAX_TEXT: Final = 64 << 10  # characters of a statement in an event; beyond it the session recording has the rest
+_encoder: Final = json.JSONEncoder(separators=(",", ":"))
+_encode_text: Final = json.encoder.encode_basestring_ascii
+_time: Final = time.time
+_CLOCK_BOOTTIME: Final = time.CLOCK_BOOTTIME
 
 Json = dict[str, Any]
 
@@ -98,7 +99,7 @@ def boot_time_ms() -> int:
 
 def now_ms() -> int:
     """Milliseconds since the epoch, as OCSF counts time."""
-    return time.time_ns() // 1_000_000
+    return int(_time() * 1000.0)
 
 
 def _parent(process: Process, parent: Json | None) -> Json:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from hostagent.recording.encode import (
     MAX_TEXT,
@@ -35,11 +36,13 @@ from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 from hostagent.values.flow import FlowId, FlowKey
 from hostagent.values.target import Target
 
-NETWORK, LIFECYCLE, DATASTORE = 4001, 6002, 6005
+NETWORK: Final = 4001
+LIFECYCLE: Final = 6002
+DATASTORE: Final = 6005
 INFORMATIONAL, LOW, MEDIUM, HIGH = 1, 2, 3, 4  # severity_id
 OPEN, CLOSE, REFUSE = 1, 2, 5  # activity_id of 4001
 CONNECT, OTHER = 3, 99  # activity_id of 6005
-_ACTIVITIES = {  # statement kind → activity_id of 6005; a text of several kinds is what changes most
+_ACTIVITIES: Final = {  # statement kind → activity_id of 6005; a text of several kinds is what changes most
     "drop": 7,
     "truncate": 7,
     "delete": 7,
@@ -53,14 +56,14 @@ _ACTIVITIES = {  # statement kind → activity_id of 6005; a text of several kin
     "copy_to": 1,
     "cursor": 1,
 }
-_DISPOSITIONS = {  # verdict → action_id, disposition_id (security_control profile)
+_DISPOSITIONS: Final = {  # verdict → action_id, disposition_id (security_control profile)
     Verdict.ALLOW: (1, 1),  # Allowed, Allowed
     Verdict.OBSERVE: (3, 15),  # Observed, Detected
     Verdict.DENY: (2, 2),  # Denied, Blocked
     Verdict.APPROVE: (99, 14),  # Other, Delayed
 }
-_HOST_ACTIVITIES = {"ready": (3, INFORMATIONAL), "stopped": (4, INFORMATIONAL), "policy": (8, INFORMATIONAL)}
-_REMEMBERED_RULINGS = 256
+_HOST_ACTIVITIES: Final = {"ready": (3, INFORMATIONAL), "stopped": (4, INFORMATIONAL), "policy": (8, INFORMATIONAL)}
+_REMEMBERED_RULINGS: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,15 @@ class FlowContext:
         self.target = target
         self.facts: dict[str, str] = {}
         self._rulings: dict[int, tuple[Ruling, bytes, bytes]] = {}
+        self._text = ""
+        self._encoded_text = b'""'
         self._encode()
+
+    def text(self, text: str) -> bytes:
+        """A statement's text, encoded; the last one is remembered, as prepared statements come again."""
+        if text != self._text:
+            self._text, self._encoded_text = text, encoded(text)
+        return self._encoded_text
 
     def describe(self, facts: Mapping[str, str]) -> None:
         """Add what the session has learnt, such as `user` and `database`; for the events from now on."""
@@ -186,7 +197,7 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
             b',"correlation_uid":',
             uid,
             b'},"query_info":{"query_string":',
-            encoded(recorded),
+            context.text(recorded),
             b"},",
             shared,
             b',"unmapped":{"decision":',
@@ -308,4 +319,4 @@ def _ruling(ruling: Ruling) -> tuple[bytes, bytes]:
     return members(fields), members(facts)
 
 
-_FINISHED = members({**_head(DATASTORE, OTHER, INFORMATIONAL), "activity_name": "Finish"}) + b',"status_id":'
+_FINISHED: Final = members({**_head(DATASTORE, OTHER, INFORMATIONAL), "activity_name": "Finish"}) + b',"status_id":'

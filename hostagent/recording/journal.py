@@ -13,15 +13,16 @@ import contextlib
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
 
 from hostagent.errors import HostError
 from hostagent.recording.allocate import allocate
 from hostagent.recording.chain import Head, extend, read_link, torn_event
 from hostagent.recording.directory import JournalFile, journal_files, journal_path
 
-RESERVE_BYTES = 256 << 10  # room taken at a time: a hundred events, and no more is withheld from other files
-ROTATE_BYTES = 64 << 20  # retention removes whole files: small enough to be a step, large enough to be few
-_BLOCK = 1 << 16  # read from a file's end at a time
+RESERVE_BYTES: Final = 256 << 10  # room taken at a time: a hundred events, and no more is withheld from other files
+ROTATE_BYTES: Final = 64 << 20  # retention removes whole files: small enough to be a step, large enough to be few
+_BLOCK: Final = 1 << 16  # read from a file's end at a time
 
 
 class RecordingError(HostError):

@@ -10,7 +10,16 @@ from pathlib import Path
 import zstandard
 
 from hostagent.errors import FileError, Location
-from hostagent.recording.capture import CLIENT, FORMAT_VERSION, HEADER, NOTE, RECORD, TRUNCATED, UPSTREAM
+from hostagent.recording.capture import (
+    CHANNEL,
+    CHANNEL_HEAD,
+    CLIENT,
+    FORMAT_VERSION,
+    HEADER,
+    NOTE,
+    RECORD,
+    UPSTREAM,
+)
 from hostagent.recording.encode import Json
 
 MAX_PAYLOAD = 64 << 20  # a record is one read of a leg or one note; larger is no recording of ours
@@ -35,7 +44,17 @@ class Note:
     facts: Json
 
 
-Entry = Captured | Note
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Bytes of one stream (capture.INPUT, OUTPUT, ERROR) of a channel, at microseconds since the start."""
+
+    at_us: int
+    channel: int
+    stream: int
+    data: bytes
+
+
+Entry = Captured | Note | Spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +74,7 @@ def read_recording(path: Path) -> Recording:
     pos = 0
     while pos + RECORD.size <= len(data):
         kind, at_us, length = RECORD.unpack_from(data, pos)
-        if length > MAX_PAYLOAD or kind > TRUNCATED or (kind == HEADER) != (header is None):
+        if length > MAX_PAYLOAD or kind > CHANNEL or (kind == HEADER) != (header is None):
             raise FileError(Location(str(path)), "this is no session recording")
         end = pos + RECORD.size + length
         if end > len(data):
@@ -81,6 +100,11 @@ def _header(path: Path, payload: bytes) -> Json:
 def _entry(path: Path, kind: int, at_us: int, payload: bytes) -> Entry:
     if kind in (CLIENT, UPSTREAM):
         return Captured(at_us, "client" if kind == CLIENT else "upstream", payload)
+    if kind == CHANNEL:
+        if len(payload) < CHANNEL_HEAD.size:
+            raise FileError(Location(str(path)), "a record of this recording is not as it was written")
+        channel, stream = CHANNEL_HEAD.unpack_from(payload)
+        return Spoken(at_us, channel, stream, payload[CHANNEL_HEAD.size :])
     facts = _json(path, payload)
     return Note(at_us, str(facts.pop("kind", "")) if kind == NOTE else "truncated", facts)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from hostagent.errors import PeerError
 from hostagent.protocols.postgres import messages as pg
 from hostagent.recording.encode import Json
-from hostagent.recording.reading import Captured, Entry, Note, Recording
+from hostagent.recording.reading import Captured, Entry, Note, Recording, Spoken
 
 _TYPED = frozenset(b"QPBDECFHSpXdcfRvKZENAtTnIsVGW123")
 
@@ -49,7 +49,11 @@ Step = Statement | Table | Line
 
 
 def transcript(recording: Recording) -> list[Step]:
-    """The steps of a recorded PostgreSQL session."""
+    """The steps of a recorded session of a database."""
+    if recording.header.get("facts", {}).get("protocol") == "mysql":
+        from hostagent.recording.mysql_transcript import mysql_transcript  # it takes its steps from here
+
+        return mysql_transcript(recording)
     decoder = _Decoder()
     for entry in recording.entries:
         decoder.take(entry)
@@ -58,6 +62,17 @@ def transcript(recording: Recording) -> list[Step]:
         at_us = recording.entries[-1].at_us if recording.entries else 0
         decoder.steps.append(Line(at_us, "gap", "the recording ends here: it was cut short by a crash"))
     return decoder.steps
+
+
+def note_step(note: Note) -> Line:
+    """A marker as a line."""
+    if note.kind == "truncated":
+        leg = str(note.facts.get("leg", "client"))
+        return Line(note.at_us, "gap", f"{note.facts['bytes']} more bytes from the {leg}, not recorded")
+    if note.kind == "decision":
+        text = f"{note.facts['verdict']} by {note.facts['rule'] or 'no rule'}: {note.facts['reason']}"
+        return Line(note.at_us, "decision", text.removesuffix(": "), note.facts)
+    return Line(note.at_us, note.kind, "", note.facts)
 
 
 class _Decoder:
@@ -73,6 +88,8 @@ class _Decoder:
         if isinstance(entry, Note):
             self._note(entry)
             return
+        if isinstance(entry, Spoken):
+            return  # of a channel: this is no PostgreSQL session
         if entry.leg != self._turn:
             self._turn = entry.leg
             if self._lost[entry.leg]:
@@ -107,15 +124,9 @@ class _Decoder:
 
     def _note(self, note: Note) -> None:
         if note.kind == "truncated":
-            leg = str(note.facts["leg"])
-            self._lost[leg] = True
+            self._lost[str(note.facts.get("leg", "client"))] = True
             self.end_table()
-            self.steps.append(Line(note.at_us, "gap", f"{note.facts['bytes']} more bytes from the {leg}, not recorded"))
-        elif note.kind == "decision":
-            text = f"{note.facts['verdict']} by {note.facts['rule'] or 'no rule'}: {note.facts['reason']}"
-            self.steps.append(Line(note.at_us, "decision", text.removesuffix(": "), note.facts))
-        else:
-            self.steps.append(Line(note.at_us, note.kind, "", note.facts))
+        self.steps.append(note_step(note))
 
     def _message(self, entry: Captured, kind: int, body: bytes) -> None:
         if entry.leg == "client":

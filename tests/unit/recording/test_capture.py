@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hostagent.errors import FileError
 from hostagent.protocols.postgres import messages as pg
 from hostagent.recording import event
-from hostagent.recording.capture import TURN_BYTES, SessionRecording
+from hostagent.recording.capture import CHANNEL_TURN_BYTES, ERROR, INPUT, OUTPUT, TURN_BYTES, SessionRecording
 from hostagent.recording.journal import RecordingError
-from hostagent.recording.reading import Captured, Note, read_recording
+from hostagent.recording.reading import Captured, Note, Spoken, read_recording
 from hostagent.recording.replay import asciicast, render, timed
 from hostagent.recording.transcript import Line, Statement, Table, transcript
 from hostagent.values.decision import Decision, Ruling, Verdict
@@ -153,3 +153,45 @@ def test_a_full_disk_ends_the_session_and_leaves_a_readable_file(tmp_path: Path,
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
     assert digest.bytes == size == path.stat().st_size and not read_recording(path).torn
+
+
+def test_channels_are_kept_apart(tmp_path: Path, context: event.FlowContext) -> None:
+    recording = SessionRecording(tmp_path, context)
+    said = [(1, INPUT, b"ls\n"), (2, OUTPUT, b"two"), (1, OUTPUT, b"a b\n"), (1, ERROR, b"oops"), (70_000, INPUT, b"x")]
+    for at, (channel, stream, data) in enumerate(said):
+        recording.capture_channel(channel, stream, data, at)
+    recording.note(b'{"kind":"resize","channel":1}', 77)
+    *spoken, note = read_recording(tmp_path / recording.close().name).entries
+    assert [(s.channel, s.stream, s.data) for s in spoken if isinstance(s, Spoken)] == said
+    assert note == Note(77, "resize", {"channel": 1})
+
+
+def test_a_long_turn_of_a_channel_is_cut_and_others_are_not(tmp_path: Path, context: event.FlowContext) -> None:
+    recording = SessionRecording(tmp_path, context)
+    for at in range(10):
+        recording.capture_channel(1, OUTPUT, bytes(1 << 20), at)
+        recording.capture_channel(2, OUTPUT, b"short", at)
+    recording.end_channel(1)
+    recording.capture_channel(2, INPUT, b"more", 11)
+    entries = read_recording(tmp_path / recording.close().name).entries
+    kept = sum(len(e.data) for e in entries if isinstance(e, Spoken) and e.channel == 1)
+    assert kept == CHANNEL_TURN_BYTES
+    facts = {"channel": 1, "stream": OUTPUT, "bytes": (10 << 20) - CHANNEL_TURN_BYTES}
+    assert [e for e in entries if isinstance(e, Note)] == [Note(10 - 1, "truncated", facts)]
+    assert sum(len(e.data) for e in entries if isinstance(e, Spoken) and e.channel == 2) == 54
+
+
+def test_the_next_turn_of_a_channel_is_kept_again(tmp_path: Path, context: event.FlowContext) -> None:
+    recording = SessionRecording(tmp_path, context)
+    recording.capture_channel(1, OUTPUT, bytes(CHANNEL_TURN_BYTES + 7), 1)
+    recording.capture_channel(1, INPUT, b"on", 2)
+    recording.capture_channel(1, OUTPUT, b"again", 3)
+    kinds = [type(e).__name__ for e in read_recording(tmp_path / recording.close().name).entries]
+    assert kinds == ["Spoken", "Note", "Spoken", "Spoken"]
+
+
+def test_channels_count_toward_the_limit(tmp_path: Path, context: event.FlowContext) -> None:
+    recording = SessionRecording(tmp_path, context, max_bytes=1000)
+    recording.capture_channel(1, OUTPUT, bytes(900), 1)
+    with pytest.raises(RecordingError, match="more than 1000"):
+        recording.capture_channel(2, OUTPUT, bytes(200), 2)
