@@ -37,9 +37,6 @@ LEFT_OUT = tuple(
 EXPLAINED = {  # what a test is called: why it ends otherwise through the agent
     r"\[(\w+-)?off\]$": "it sets standard_conforming_strings off, and that ends a session",
     r"test_set_encoding_unsupported$": "it sets a client_encoding that is refused, and that ends a session",
-    r"test_(get_)?error_message$|test_make_empty_result$|test_diag_independent$|test_copy_bad_result(\[|$)": (
-        "it sends what is no SQL: that is denied, in other words and with another SQLSTATE than the server's"
-    ),
     r"test_(broken|context_inerror_rollback_no_clobber|right_exception_on_server_disconnect)(\[|$)": (
         "it ends the session by the process id of the cancel key, and that key is the agent's"
     ),

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hostagent.protocols.base import Phase, Request
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.denial import Denial
 from hostagent.protocols.postgres.queue import Statement
 
-MAX_NAME = 63  # bytes of a name: NAMEDATALEN - 1; longer ones the server cuts, and two would become one
+MAX_NAME: Final = 63  # bytes of a name: NAMEDATALEN - 1; longer ones the server cuts, and two would become one
 
-NAME_TOO_LONG = Denial("42622", f"a statement or portal name of more than {MAX_NAME} bytes is refused")
-TOO_MANY = Denial("54000", "too many prepared statements or portals in this session", hint="Close some of them.")
-OUTDATED = Denial(
+NAME_TOO_LONG: Final = Denial("42622", f"a statement or portal name of more than {MAX_NAME} bytes is refused")
+TOO_MANY: Final = Denial("54000", "too many prepared statements or portals in this session", hint="Close some of them.")
+OUTDATED: Final = Denial(
     "0A000",
     "a prepared statement was masked by another policy or another catalog than those of now",
     hint="Prepare it again.",
 )
-NOT_ENCODABLE = Denial("22P05", "the masked statement cannot be written in the session's client_encoding")
-TOO_EARLY = Denial(
+UNMASKED: Final = Denial("0A000", "masks came into force while this statement was decided", hint="Send it again.")
+NOT_ENCODABLE: Final = Denial("22P05", "the masked statement cannot be written in the session's client_encoding")
+TOO_EARLY: Final = Denial(
     "0A000",
     "a statement cannot be pipelined behind one that may change how it is read",
     hint="Send Sync, and wait for its answer, after SET of client_encoding or standard_conforming_strings.",

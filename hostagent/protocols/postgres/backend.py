@@ -8,6 +8,8 @@ the queue does not expect is a `PeerError`.
 
 from __future__ import annotations
 
+from typing import Final
+
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Leg, LookedUp
 from hostagent.protocols.postgres import messages
@@ -15,35 +17,45 @@ from hostagent.protocols.postgres.conversation import Conversation
 from hostagent.protocols.postgres.denial import SYNTAX_ERROR, Refused
 from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.lookup import MAX_ANSWER, Lookup
-from hostagent.protocols.postgres.messages import COPY_DATA, DATA_ROW, HEADER_SIZE, MAX_LENGTH, length_at
+from hostagent.protocols.postgres.messages import (
+    COMMAND_COMPLETE,
+    COPY_DATA,
+    DATA_ROW,
+    ERROR,
+    HEADER_SIZE,
+    MAX_LENGTH,
+    NOTICE,
+    NOTIFICATION,
+    PARAMETER_STATUS,
+    READY,
+    ROW_DESCRIPTION,
+    length_at,
+)
 from hostagent.protocols.postgres.net import MAX_HELD, Stream
-from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected
-from hostagent.protocols.postgres.sealed import rebuilt
+from hostagent.protocols.postgres.queue import Awaited, Expected, ends_with_ready
+from hostagent.protocols.postgres.sealed import as_promised, rebuilt
 
-_RUNS = frozenset({Awaited.QUERY, Awaited.EXECUTE})
-_STREAMED: dict[int, frozenset[int]] = {
-    messages.ROW_DESCRIPTION: frozenset({Awaited.QUERY, Awaited.DESCRIBE}),
-    messages.PARAMETER_DESCRIPTION: frozenset({Awaited.DESCRIBE}),
-    messages.CALL_RESULT: frozenset({Awaited.CALL}),
+_RUNS: Final = 1 << Awaited.QUERY | 1 << Awaited.EXECUTE
+_STREAMED: Final = {  # message → the items that it may answer, a bit each
+    messages.ROW_DESCRIPTION: 1 << Awaited.QUERY | 1 << Awaited.DESCRIBE,
+    messages.PARAMETER_DESCRIPTION: 1 << Awaited.DESCRIBE,
+    messages.CALL_RESULT: 1 << Awaited.CALL,
     messages.COPY_OUT: _RUNS,
     messages.COPY_DONE: _RUNS,
-    messages.NO_DATA: frozenset({Awaited.DESCRIBE}),
-    messages.PARSE_COMPLETE: frozenset({Awaited.PARSE}),
-    messages.BIND_COMPLETE: frozenset({Awaited.BIND}),
-    messages.CLOSE_COMPLETE: frozenset({Awaited.CLOSE}),
+    messages.NO_DATA: 1 << Awaited.DESCRIBE,
+    messages.PARSE_COMPLETE: 1 << Awaited.PARSE,
+    messages.BIND_COMPLETE: 1 << Awaited.BIND,
+    messages.CLOSE_COMPLETE: 1 << Awaited.CLOSE,
     messages.EMPTY_QUERY: _RUNS,
-    messages.PORTAL_SUSPENDED: frozenset({Awaited.EXECUTE}),
+    messages.PORTAL_SUSPENDED: 1 << Awaited.EXECUTE,
     messages.COPY_IN: _RUNS,
 }
-_ANSWERS = frozenset({  # those that end their item, when it is not one that ends with ReadyForQuery
+_EXPECTED: Final = bytes(_STREAMED.get(kind, 0) for kind in range(256))
+_ANSWERS: Final = frozenset({  # those that end their item, when it is not one that ends with ReadyForQuery
     messages.ROW_DESCRIPTION, messages.NO_DATA, messages.PARSE_COMPLETE, messages.BIND_COMPLETE,
     messages.CLOSE_COMPLETE, messages.EMPTY_QUERY, messages.PORTAL_SUSPENDED,
 })  # fmt: skip
-_WHOLE = frozenset({messages.COMMAND_COMPLETE, messages.READY, messages.ERROR, messages.PARAMETER_STATUS})
-_SEALED = frozenset({messages.NOTICE, messages.ROW_DESCRIPTION})  # looked at where masks are in force
-_ASIDE = frozenset({messages.NOTICE, messages.NOTIFICATION, messages.PARAMETER_STATUS})  # answers to nothing
-_NETTED = frozenset({messages.NOTICE, messages.NOTIFICATION, messages.COPY_OUT})  # looked at where there is a net
-_ANYTIME = frozenset({messages.NOTICE, messages.NOTIFICATION})
+_ENDS: Final = bytes(kind in _ANSWERS for kind in range(256))
 
 
 class Backend:
@@ -122,7 +134,11 @@ class Backend:
         inbox = self._inbox
         while end - pos >= HEADER_SIZE:
             kind, length = data[pos], length_at(data, pos)
-            if self._conversation.lookups and kind not in _ASIDE:
+            if self._conversation.lookups and kind not in (
+                NOTICE,
+                NOTIFICATION,
+                PARAMETER_STATUS,
+            ):  # they answer nothing
                 taken = self._take_ours(data, pos, length, end)
                 if taken == 0:
                     return
@@ -141,7 +157,7 @@ class Backend:
                 self._streamed(kind)
                 if after > end:
                     self._left, after = after - end, end
-                if self._conversation.net is not None and kind in _ANYTIME:
+                if self._conversation.net is not None and kind in (NOTICE, NOTIFICATION):
                     self._begin_stream(data, pos, length, after)
             elif after > end:
                 if length > self._conversation.limits.server_message:
@@ -157,9 +173,13 @@ class Backend:
             inbox.pos = pos = after
 
     def _is_whole(self, kind: int, length: int) -> bool:
-        if kind in _WHOLE or (self._session.sealed and kind in _SEALED):
+        if kind in (COMMAND_COMPLETE, READY, ERROR, PARAMETER_STATUS):
             return True
-        return self._conversation.net is not None and kind in _NETTED and length <= MAX_HELD
+        if self._session.sealed and kind in (NOTICE, ROW_DESCRIPTION):
+            return True
+        if self._conversation.net is None:
+            return False
+        return kind in (NOTICE, NOTIFICATION, messages.COPY_OUT) and length <= MAX_HELD
 
     def _begin_stream(self, data: bytes, pos: int, length: int, stop: int) -> None:
         """A message that is too long to hold goes through the net as it comes; up to `stop` it is there."""
@@ -192,7 +212,7 @@ class Backend:
     def _rows(self, data: bytes, pos: int, end: int) -> int:
         """Count the DataRow or CopyData messages from `pos` on; gives the position after the last that is there."""
         head = self._queue.head
-        if head is None or head.run is None or head.awaited not in _RUNS:
+        if head is None or head.run is None or not _RUNS >> head.awaited & 1:
             raise PeerError("a row from the server that nothing asked for")
         rows = total = 0
         first = begin = pos
@@ -221,17 +241,17 @@ class Backend:
 
     def _take_whole(self, kind: int, body: bytes) -> bytes | None:
         """A message that is looked at: what replaces it, or None to pass it on."""
-        if kind == messages.COMMAND_COMPLETE:
+        if kind == COMMAND_COMPLETE:
             self._command_complete(body)
-        elif kind == messages.READY:
+        elif kind == READY:
             self._ready(body)
-        elif kind == messages.ERROR:
+        elif kind == ERROR:
             return self._error(body)
-        elif kind == messages.PARAMETER_STATUS:
+        elif kind == PARAMETER_STATUS:
             self._conversation.settings.status(*messages.parameter_status(body))
         elif kind == messages.NOTICE and self._session.sealed:
             return rebuilt(messages.NOTICE, messages.error_fields(body))
-        elif kind in _ANYTIME:
+        elif kind in (NOTICE, NOTIFICATION):
             return self._seen(kind, body)
         elif kind == messages.COPY_OUT:
             self._streamed(kind)
@@ -247,10 +267,14 @@ class Backend:
         return None if replacement is None else messages.message(kind, replacement)
 
     def _row_description(self, body: bytes) -> None:
-        """Masks are in force: no column may be one that the catalog said is masked."""
+        """Masks are in force: columns must be those that were promised, and none that the catalog said is masked."""
+        head = self._queue.head
+        promised = None if head is None else head.shape
         self._streamed(messages.ROW_DESCRIPTION)
         if not self._session.forbidden.isdisjoint(messages.origins(body)):
             raise Refused("42501", "denied by policy: the server answered with a masked column")
+        if promised is not None and not as_promised(messages.column_names(body), promised):
+            raise Refused("42501", "denied by policy: the server answered with other columns than the statement names")
 
     def _take_ours(self, data: bytes, pos: int, length: int, end: int) -> int:
         """Take a message that answers a lookup. Gives the position behind it, 0 for "need more", -1 for not ours."""
@@ -281,6 +305,7 @@ class Backend:
             lookup.value = None if value is None else value.decode(self._conversation.settings.codec, "replace")
         elif kind == messages.READY:
             self._ready(body)
+            lookup.idle = body == b"I"
             self._answered(lookup)
         elif kind in _ANSWERS or kind == messages.COMMAND_COMPLETE:
             self._queue.pop()
@@ -300,20 +325,19 @@ class Backend:
         if lookup.left == 0:
             self._conversation.lookups -= 1
             self._session.commands.append(
-                LookedUp(None if lookup.error else lookup.value, lookup.error, lookup.sqlstate)
+                LookedUp(None if lookup.error else lookup.value, lookup.error, lookup.sqlstate, lookup.idle)
             )
 
     def _streamed(self, kind: int) -> None:
         """A message whose body is not looked at: is it expected, and what does it end?"""
-        if kind in _ANYTIME:
+        if kind in (NOTICE, NOTIFICATION):
             return
-        expected = _STREAMED.get(kind)
         head = self._queue.head
-        if expected is None or head is None or head.awaited not in expected:
+        if head is None or not _EXPECTED[kind] >> head.awaited & 1:
             raise PeerError(f"an unexpected message {chr(kind)!r} from the server")
         if kind == messages.COPY_IN:
             self._copy_in(head)
-        elif kind in _ANSWERS and head.awaited not in ENDS_WITH_READY:
+        elif _ENDS[kind] and not ends_with_ready(head.awaited):
             self._done(head)
 
     def _copy_in(self, head: Expected) -> None:
@@ -332,7 +356,7 @@ class Backend:
 
     def _command_complete(self, body: bytes) -> None:
         head = self._queue.head
-        if head is None or head.run is None or head.awaited not in _RUNS:
+        if head is None or head.run is None or not _RUNS >> head.awaited & 1:
             raise PeerError("an unexpected CommandComplete from the server")
         if self._counted:
             self._counted = False
@@ -351,7 +375,7 @@ class Backend:
         if head is None and self._queue.swallowed:
             self._queue.swallowed -= 1
             return
-        if head is None or head.awaited not in ENDS_WITH_READY:
+        if head is None or not ends_with_ready(head.awaited):
             raise PeerError("a ReadyForQuery from the server that nothing asked for")
         self._queue.pop()
         conversation.copy_run = None
@@ -371,7 +395,7 @@ class Backend:
         head = self._queue.head
         if head is None:
             return rebuilt(messages.ERROR, fields) if self._session.sealed else self._seen(messages.ERROR, body)
-        if head.awaited in ENDS_WITH_READY:
+        if ends_with_ready(head.awaited):
             if head.run is not None:
                 head.run.error = head.run.error or code
         else:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hostagent.protocols.base import Finished, Session
+from hostagent.protocols.base import Finished, Phase, Request, Session
 from hostagent.protocols.postgres.config import Limits
 from hostagent.protocols.postgres.net import Net
 from hostagent.protocols.postgres.queue import Names, ResponseQueue, Run, Statement
 from hostagent.protocols.postgres.settings import Settings, changes_reading
-from hostagent.values.decision import Outcome, Ruling
+from hostagent.values.decision import Decision, Outcome, Ruling
 
 CONNECTION_FAILURE = "08006"
 
@@ -84,6 +84,11 @@ class Conversation:
         run.told = True
         detected = (self.net.taken() or None) if self.net is not None else None
         self.session.commands.append(Finished(run.decision_id, Outcome(run.rows, run.bytes, run.error, detected)))
+
+    def unsent(self, request: Request, decision: Decision, code: str) -> None:
+        """What was let through is not sent after all: that is how its request ended."""
+        if decision.forwards and request.phase is Phase.EXECUTE:
+            self.session.commands.append(Finished(decision.id, Outcome(0, 0, code)))
 
     def abandon(self) -> None:
         """The session ends: report what is still outstanding as cut off, and take nothing more."""

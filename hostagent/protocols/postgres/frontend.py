@@ -11,6 +11,8 @@ a time; meanwhile nothing more is read, so that order is kept. Two rules:
 
 from __future__ import annotations
 
+from typing import Final
+
 from hostagent.approvals.values import Bound
 from hostagent.errors import PeerError
 from hostagent.protocols.base import AskHuman, Close, Decide, Leg, Phase, Request
@@ -23,6 +25,7 @@ from hostagent.protocols.postgres.asked import (
     OUTDATED,
     TOO_EARLY,
     TOO_MANY,
+    UNMASKED,
     Asked,
     unasked,
     with_raw,
@@ -30,6 +33,7 @@ from hostagent.protocols.postgres.asked import (
 )
 from hostagent.protocols.postgres.conversation import Conversation
 from hostagent.protocols.postgres.denial import (
+    FAILED_TRANSACTION,
     PILL_PARSE,
     PILL_PARSE_UNNAMED,
     PILL_QUERY,
@@ -48,19 +52,22 @@ from hostagent.protocols.postgres.messages import (
     FLUSH,
     FUNCTION_CALL,
     HEADER_SIZE,
+    MAX_LENGTH,
     PARSE,
     QUERY,
     SYNC,
     TERMINATE,
 )
+from hostagent.protocols.postgres.naming import expected
 from hostagent.protocols.postgres.passage import Passage
-from hostagent.protocols.postgres.queue import ENDS_WITH_READY, Awaited, Expected, Run, Statement, Undo
+from hostagent.protocols.postgres.queue import Awaited, Expected, Run, Statement, Undo, ends_with_ready
 from hostagent.values.decision import Decision
 
-MAX_SMALL = 1024  # bytes of a Describe, Close or Execute: a name and a few bytes
-_COPY = frozenset({COPY_DATA, COPY_DONE, COPY_FAIL})
-_TEXTS = frozenset({QUERY, PARSE, FUNCTION_CALL})
-_KNOWN = frozenset({QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, FLUSH, SYNC, FUNCTION_CALL, TERMINATE}) | _COPY
+MAX_SMALL: Final = 1024  # bytes of a Describe, Close or Execute: a name and a few bytes
+_KINDS: Final = frozenset({
+    QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE, FLUSH, SYNC, FUNCTION_CALL, TERMINATE, COPY_DATA, COPY_DONE, COPY_FAIL
+})  # fmt: skip
+_KNOWN: Final = bytes(kind in _KINDS for kind in range(256))
 
 
 class Frontend:
@@ -107,7 +114,7 @@ class Frontend:
         if len(inbox.data) - inbox.pos < HEADER_SIZE and not self._wait(HEADER_SIZE):
             return False
         kind, length = inbox.data[inbox.pos], messages.length_at(inbox.data, inbox.pos)
-        if not 4 <= length <= messages.MAX_LENGTH or kind not in _KNOWN:
+        if not 4 <= length <= MAX_LENGTH or not _KNOWN[kind]:
             raise PeerError("an unknown message or one of impossible length from the client")
         self._waits = False
         self._message(kind, length + 1)
@@ -120,6 +127,7 @@ class Frontend:
             raise ValueError("a decision that was not asked for")
         self._asked = self._held = None
         if self._conversation.skipping:
+            self._conversation.unsent(request, decision, FAILED_TRANSACTION)
             self._passage.begin(asked.total, drop=True)
         elif request.wire == "unreadable":
             self._deny(asked, unreadable(request.text, decision))
@@ -160,31 +168,31 @@ class Frontend:
             self._during_copy(kind, total)
         elif conversation.skipping and kind != SYNC and kind != TERMINATE:
             self._passage.begin(total, drop=True)
-        elif kind in _COPY:
+        elif kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
             if len(self._queue):
                 self.stalled = True  # its COPY may be on the way; without one the server ignores it
             else:
                 self._passage.begin(total, drop=True)
         elif len(self._queue) >= conversation.limits.in_flight and kind != TERMINATE:
             self.stalled = True
-        elif kind in _TEXTS and conversation.reading_changes:
+        elif kind in (QUERY, PARSE, FUNCTION_CALL) and conversation.reading_changes:
             self._read_too_early(kind, total)
         elif kind == BIND:
             self._bind(total)
-        elif kind in _TEXTS:
+        elif kind in (QUERY, PARSE, FUNCTION_CALL):
             self._text(kind, total)
         else:
             self._small(kind, total)
 
     def _read_too_early(self, kind: int, total: int) -> None:
-        if (last := self._queue.last) is not None and last.awaited in ENDS_WITH_READY:
+        if (last := self._queue.last) is not None and ends_with_ready(last.awaited):
             self.stalled = True
         else:
             self._deny(unasked(kind, total), TOO_EARLY)
 
     def _during_copy(self, kind: int, total: int) -> None:
         conversation = self._conversation
-        if kind in _COPY:
+        if kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
             if conversation.copy_run is not None:
                 conversation.copy_run.bytes += total - 1
             if kind != COPY_DATA:
@@ -279,33 +287,16 @@ class Frontend:
         self._passage.begin(total, drop=False)
 
     def _named(self, kind: int, total: int, body: bytes) -> bool:
-        """Expect the answer to a Describe, Close or Execute. False when it was denied."""
-        conversation = self._conversation
-        conversation.in_batch = True
-        what, name = (0x50, messages.execute_body(body)) if kind == EXECUTE else messages.name_body(body)
-        if len(name) > MAX_NAME:
-            self._deny(unasked(kind, total, name), NAME_TOO_LONG)
-            return False
-        if kind == DESCRIBE:
-            self._queue.append(Expected(Awaited.DESCRIBE))
-        elif kind == EXECUTE:
-            run = conversation.portals.get(name)
-            if run is None:
-                shown = name.decode("utf-8", "replace")
-                self._deny(unasked(kind, total, name), Denial("34000", f'portal "{shown}" does not exist'))
-                return False
-            if not run.settled and run.batch != conversation.syncs:
-                self.stalled = True
-                return False
-            conversation.reading_changes = conversation.reading_changes or run.lexical
-            self._queue.append(Expected(Awaited.EXECUTE, run))
-        elif what == 0x53:
-            undo = Undo(conversation.statements, name, None)
-            self._queue.append(Expected(Awaited.CLOSE, undo=undo))
+        """Expect the answer to a Describe, Close or Execute. False when it was denied, or has to wait."""
+        answer = expected(self._conversation, kind, body)
+        if isinstance(answer, Expected):
+            self._queue.append(answer)
+            return True
+        if answer is None:
+            self.stalled = True
         else:
-            gone = Undo(conversation.portals, name, None)
-            self._queue.append(Expected(Awaited.CLOSE, undo=gone))
-        return True
+            self._deny(unasked(kind, total), answer)
+        return False
 
     def _terminate(self) -> None:
         self._passage.put_out()
@@ -341,33 +332,39 @@ class Frontend:
     def _forward(self, asked: Asked, decision: Decision) -> None:
         conversation = self._conversation
         conversation.in_batch = asked.kind in (PARSE, BIND)
-        rewritten = decision.ruling.rewritten
+        rewritten = decision.rewritten
         if asked.kind == BIND and asked.statement is not None and asked.statement.sent != rewritten:
-            self._deny(asked, OUTDATED)
+            self._refuse(asked, decision, OUTDATED)
             return
-        if rewritten is not None:
+        if rewritten is None:
+            if self._session.sealed:
+                self._refuse(asked, decision, UNMASKED)
+                return
+        else:
             self._session.forbidden.update(decision.ruling.forbidden)
-            if asked.kind != BIND and not self._replace(asked, rewritten):
+            if asked.kind != BIND and not self._replace(asked, rewritten, decision.ruling.shape):
+                self._refuse(asked, decision, NOT_ENCODABLE)
                 return
         if asked.kind == PARSE:
             item = Expected(Awaited.PARSE, undo=Undo(conversation.statements, asked.name, asked.statement))
         else:
             run = Run(decision.id, conversation.ran(decision.ruling), conversation.syncs)
+            run.shape = decision.ruling.shape
             if asked.kind == BIND:
                 item = Expected(Awaited.BIND, run, undo=Undo(conversation.portals, asked.name, run))
             else:
                 conversation.reading_changes = conversation.reading_changes or run.lexical
                 item = Expected(Awaited.QUERY if asked.kind == QUERY else Awaited.CALL, run)
+                item.shape = run.shape
         self._queue.append(item)
         replaced = rewritten is not None and asked.kind != BIND
         self._passage.begin(asked.total, drop=replaced, captured=asked.kind in (QUERY, PARSE))
 
-    def _replace(self, asked: Asked, rewritten: str) -> bool:
-        """Send the masked text in the client's place. False: denied."""
+    def _replace(self, asked: Asked, rewritten: str, shape: tuple[str | None, ...] | None) -> bool:
+        """Send the masked text in the client's place. False where that cannot be written."""
         try:
             raw = rewritten.encode(self._conversation.settings.codec)
         except UnicodeEncodeError:
-            self._deny(asked, NOT_ENCODABLE)
             return False
         self._passage.put_out()
         inbox = self._inbox
@@ -375,7 +372,13 @@ class Frontend:
         self._session.to_upstream.append(with_raw(whole, raw))
         if asked.statement is not None:
             asked.statement.sent = rewritten
+            asked.statement.shape = shape
         return True
+
+    def _refuse(self, asked: Asked, decision: Decision, denial: Denial) -> None:
+        """Deny what policy let through."""
+        self._conversation.unsent(asked.request, decision, denial.sqlstate)
+        self._deny(asked, denial)
 
     def _deny(self, asked: Asked, denial: Denial) -> None:
         self._passage.put_out()

@@ -24,9 +24,10 @@ _FLUSH = messages.message(messages.FLUSH, b"")
 
 
 class Lookup:
-    """One question. `left` answers are outstanding; `within`: it is asked within a batch of the client."""
+    """One question. `left` answers are outstanding; `within`: it is asked within a batch of the client. `idle`: the
+    server has said behind it that no transaction is open."""
 
-    __slots__ = ("error", "left", "sqlstate", "value", "within")
+    __slots__ = ("error", "idle", "left", "sqlstate", "value", "within")
 
     def __init__(self, within: bool) -> None:
         self.within = within
@@ -34,6 +35,7 @@ class Lookup:
         self.value: str | None = None
         self.error = ""
         self.sqlstate = ""
+        self.idle = False
 
     def messages(self, question: bytes) -> bytes:
         """What is sent. The codec of `question` is the session's."""

@@ -8,30 +8,58 @@ they are given whole bodies, so "need more" is the framing's business alone.
 from __future__ import annotations
 
 import struct
+from typing import Final
 
 from hostagent.errors import PeerError
 
-HEADER = struct.Struct(">BI")  # type byte, length
-HEADER_SIZE = 5
-MAX_LENGTH = 0x3FFF_FFFF + 4  # PostgreSQL's own bound on a message (PQ_LARGE_MESSAGE_LIMIT, 1 GB - 1)
+HEADER: Final = struct.Struct(">BI")  # type byte, length
+HEADER_SIZE: Final = 5
+MAX_LENGTH: Final = 0x3FFF_FFFF + 4  # PostgreSQL's own bound on a message (PQ_LARGE_MESSAGE_LIMIT, 1 GB - 1)
 
-# from the client
-QUERY, PARSE, BIND, DESCRIBE, EXECUTE, CLOSE = 0x51, 0x50, 0x42, 0x44, 0x45, 0x43  # Q P B D E C
-FLUSH, SYNC, FUNCTION_CALL, PASSWORD, TERMINATE = 0x48, 0x53, 0x46, 0x70, 0x58  # H S F p X
-COPY_DATA, COPY_DONE, COPY_FAIL = 0x64, 0x63, 0x66  # d c f (d and c from both sides)
+# from the client; each is a constant of its own, so that compiled code compares with the number itself
+QUERY: Final = 0x51  # Q
+PARSE: Final = 0x50  # P
+BIND: Final = 0x42  # B
+DESCRIBE: Final = 0x44  # D
+EXECUTE: Final = 0x45  # E
+CLOSE: Final = 0x43  # C
+FLUSH: Final = 0x48  # H
+SYNC: Final = 0x53  # S
+FUNCTION_CALL: Final = 0x46  # F
+PASSWORD: Final = 0x70  # p
+TERMINATE: Final = 0x58  # X
+COPY_DATA: Final = 0x64  # d, from both sides
+COPY_DONE: Final = 0x63  # c, from both sides
+COPY_FAIL: Final = 0x66  # f
 
 # from the server
-AUTHENTICATION, NEGOTIATE_VERSION, KEY_DATA, PARAMETER_STATUS = 0x52, 0x76, 0x4B, 0x53  # R v K S
-READY, ERROR, NOTICE, NOTIFICATION = 0x5A, 0x45, 0x4E, 0x41  # Z E N A
-PARSE_COMPLETE, BIND_COMPLETE, CLOSE_COMPLETE = 0x31, 0x32, 0x33  # 1 2 3
-PARAMETER_DESCRIPTION, ROW_DESCRIPTION, NO_DATA, DATA_ROW = 0x74, 0x54, 0x6E, 0x44  # t T n D
-COMMAND_COMPLETE, EMPTY_QUERY, PORTAL_SUSPENDED, CALL_RESULT = 0x43, 0x49, 0x73, 0x56  # C I s V
-COPY_IN, COPY_OUT, COPY_BOTH = 0x47, 0x48, 0x57  # G H W
+AUTHENTICATION: Final = 0x52  # R
+NEGOTIATE_VERSION: Final = 0x76  # v
+KEY_DATA: Final = 0x4B  # K
+PARAMETER_STATUS: Final = 0x53  # S
+READY: Final = 0x5A  # Z
+ERROR: Final = 0x45  # E
+NOTICE: Final = 0x4E  # N
+NOTIFICATION: Final = 0x41  # A
+PARSE_COMPLETE: Final = 0x31  # 1
+BIND_COMPLETE: Final = 0x32  # 2
+CLOSE_COMPLETE: Final = 0x33  # 3
+PARAMETER_DESCRIPTION: Final = 0x74  # t
+ROW_DESCRIPTION: Final = 0x54  # T
+NO_DATA: Final = 0x6E  # n
+DATA_ROW: Final = 0x44  # D
+COMMAND_COMPLETE: Final = 0x43  # C
+EMPTY_QUERY: Final = 0x49  # I
+PORTAL_SUSPENDED: Final = 0x73  # s
+CALL_RESULT: Final = 0x56  # V
+COPY_IN: Final = 0x47  # G
+COPY_OUT: Final = 0x48  # H
+COPY_BOTH: Final = 0x57  # W
 
 AUTH_OK, AUTH_CLEARTEXT, AUTH_MD5, AUTH_SASL, AUTH_SASL_CONTINUE, AUTH_SASL_FINAL = 0, 3, 5, 10, 11, 12
 
-_INT = struct.Struct(">I")
-_PARAMETERS = struct.Struct(">H")
+_INT: Final = struct.Struct(">I")
+_PARAMETERS: Final = struct.Struct(">H")
 
 
 def length_at(data: bytes, pos: int) -> int:
@@ -64,9 +92,14 @@ def parse(name: bytes, text: bytes, types: bytes = b"\0\0") -> bytes:
     return message(PARSE, name + b"\0" + text + b"\0" + types)
 
 
-def error_response(severity: str, sqlstate: str, text: str, detail: str = "", hint: str = "") -> bytes:
-    """An ErrorResponse in UTF-8. NUL cannot stand in a field and is left out."""
-    fields = (("S", severity), ("V", severity), ("C", sqlstate), ("M", text), ("D", detail), ("H", hint))
+def error_response(
+    severity: str, sqlstate: str, text: str, detail: str = "", hint: str = "", position: int = 0
+) -> bytes:
+    """An ErrorResponse in UTF-8; `position` is a character of the statement, from 1. NUL is left out of fields."""
+    fields = (
+        ("S", severity), ("V", severity), ("C", sqlstate), ("M", text), ("D", detail), ("H", hint),
+        ("P", str(position) if position else ""),
+    )  # fmt: skip
     body = b"".join(
         f"{code}{value}".replace("\0", "").encode("utf-8", "replace") + b"\0" for code, value in fields if value
     )
@@ -173,6 +206,17 @@ def affected_rows(tag: bytes) -> int:
     """The row count at the end of a CommandComplete tag, 0 where there is none (`INSERT 0 5` → 5)."""
     last = tag.rpartition(b" ")[2]
     return int(last) if last.isdigit() and len(last) <= 20 else 0
+
+
+def column_names(body: bytes) -> list[bytes]:
+    """The name of each column of a RowDescription, in the session's encoding. `origins` says whether it is whole."""
+    names: list[bytes] = []
+    pos = 2
+    for _ in range(_PARAMETERS.unpack_from(body)[0]):
+        name, pos = cstring(body, pos)
+        names.append(name)
+        pos += 18
+    return names
 
 
 def origins(body: bytes) -> list[tuple[int, int]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hostagent.protocols.postgres.conversation import Conversation
 from hostagent.protocols.postgres.lookup import Lookup
 from hostagent.protocols.postgres.queue import Awaited, Expected
 
-_AWAITED = (Awaited.PARSE, Awaited.BIND, Awaited.EXECUTE, Awaited.CLOSE, Awaited.CLOSE)
+_AWAITED: Final = (Awaited.PARSE, Awaited.BIND, Awaited.EXECUTE, Awaited.CLOSE, Awaited.CLOSE)
 
 
 class Questions:

@@ -42,16 +42,18 @@ class Awaited:
     PILL_PARSE: Final = 9  # E that is replaced
 
 
-ENDS_WITH_READY: Final = frozenset({Awaited.QUERY, Awaited.CALL, Awaited.SYNC, Awaited.PILL_QUERY})
+def ends_with_ready(awaited: int) -> bool:
+    """Whether ReadyForQuery ends what is awaited."""
+    return awaited in (Awaited.QUERY, Awaited.CALL, Awaited.SYNC, Awaited.PILL_QUERY)
 
 
 class Run:
     """What one forwarded decision has produced so far. `told`: its end was reported at least once.
 
-    `lexical`: running it may change how the bytes after it are read. `batch`, `settled`: see `Statement`.
+    `lexical`: running it may change how the bytes after it are read. `batch`, `settled`, `shape`: see `Statement`.
     """
 
-    __slots__ = ("batch", "bytes", "decision_id", "error", "lexical", "rows", "settled", "told")
+    __slots__ = ("batch", "bytes", "decision_id", "error", "lexical", "rows", "settled", "shape", "told")
     weight = 256
 
     def __init__(self, decision_id: str, lexical: bool = False, batch: int = 0) -> None:
@@ -59,6 +61,7 @@ class Run:
         self.lexical = lexical
         self.batch = batch
         self.settled = False
+        self.shape: tuple[str | None, ...] | None = None
         self.rows = 0
         self.bytes = 0
         self.error = ""
@@ -109,14 +112,16 @@ class Statement:
     """A prepared statement: its text as the client wrote it, and what was `sent` in its place, if anything was.
 
     `batch` counts the Syncs that were sent before it. Until it is `settled` nobody knows what its name means to the
-    server once a Sync stands behind it: if it fails, the server goes on with what the name meant before.
+    server once a Sync stands behind it: if it fails, the server goes on with what the name meant before. `shape`: what
+    its masked text promises of its result, as `Ruling.shape`.
     """
 
-    __slots__ = ("batch", "sent", "settled", "text", "weight")
+    __slots__ = ("batch", "sent", "settled", "shape", "text", "weight")
 
     def __init__(self, text: str, batch: int = 0) -> None:
         self.text = text
         self.sent: str | None = None
+        self.shape: tuple[str | None, ...] | None = None
         self.batch = batch
         self.settled = False
         self.weight = 256 + len(text)
@@ -148,9 +153,9 @@ class Undo(Generic[Value]):
 
 class Expected:
     """One outstanding answer. `run` where a decision is reported, `denial` where the error is replaced, `lookup` where
-    the answer is to a question of ours."""
+    the answer is to a question of ours, `shape` where a result must have one."""
 
-    __slots__ = ("awaited", "behind", "denial", "lookup", "run", "undo")
+    __slots__ = ("awaited", "behind", "denial", "lookup", "run", "shape", "undo")
 
     def __init__(
         self,
@@ -165,6 +170,7 @@ class Expected:
         self.denial = denial
         self.undo = undo
         self.lookup = lookup
+        self.shape: tuple[str | None, ...] | None = None
         self.behind: Expected | None = None  # the next in the queue
 
 

@@ -42,7 +42,19 @@ _TEXTS = {
     "23514": "a check constraint was violated",
     "23P01": "an exclusion constraint was violated",
 }
+_LONGEST = 63  # bytes of a name: the server cuts what is longer, where its own encoding says
 WITHHELD = "; its text is withheld, as masks are in force"
+
+
+def as_promised(names: list[bytes], promised: tuple[str | None, ...]) -> bool:
+    """Whether a result has so many columns, of these names where they are known. Others than short ASCII ones are not
+    compared: how they come depends on encodings of the session and the server."""
+    if len(names) != len(promised):
+        return False
+    for name, wanted in zip(names, promised, strict=True):
+        if wanted is not None and wanted.isascii() and len(wanted) <= _LONGEST and name != wanted.encode():
+            return False
+    return True
 
 
 def rebuilt(kind: int, fields: dict[str, str]) -> bytes:

@@ -18,6 +18,7 @@ from hostagent.content.detector import Detector
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Cancel, Close, Connect, Leg, Request, Session, StartTls
 from hostagent.protocols.postgres import messages
+from hostagent.protocols.postgres.approval import notice
 from hostagent.protocols.postgres.backend import Backend
 from hostagent.protocols.postgres.config import PostgresConfig
 from hostagent.protocols.postgres.conversation import CONNECTION_FAILURE, Conversation
@@ -191,20 +192,26 @@ class PostgresSession(Session):
             refused = Refused("53400", f"denied by policy: {reason}", "The session ends: its result was cut off.")
             self._guard(lambda: self._backend.cut_off(refused))
 
-    def notify(self, message: bytes) -> None:
-        """Put a message of ours between those of the server."""
+    def notify(self, decision: Decision, seconds: int, minimum: int) -> None:
+        """Put a notice of ours between the messages of the server."""
         if self._stage is Stage.RELAY:
-            self._backend.interject(message)
+            self._backend.interject(notice(decision.id, seconds, minimum))
 
     def decided(self, request: Request, decision: Decision) -> None:
         """Go on with the message that was asked about."""
         if self._stage is not Stage.RELAY:
+            self._conversation.unsent(request, decision, CONNECTION_FAILURE)
             return
         try:
             self._frontend.decided(request, decision)
         except (Refused, PeerError) as error:
             self._failed(error)
         self._after_relay()
+
+    def ended(self) -> None:
+        """Nothing more comes from either side: what was on the way was cut off."""
+        self._stage = Stage.CLOSED
+        self._conversation.abandon()
 
     # --- ends -------------------------------------------------------------------------------------------------
 

@@ -15,6 +15,12 @@ from hostagent.sql.masking.values import Needs
 
 # read at import: a worker has given up the right to read it by the time that it is asked
 CATALOG_QUERY = resources.files("hostagent.sql.masking").joinpath("catalog.sql").read_text(encoding="ascii")
+# What unqualified names mean to the session: where they are looked for, as whom, and among which temporary relations.
+PLACE_QUERY = """SELECT pg_catalog.json_build_array(
+  pg_catalog.current_schemas(true), CURRENT_USER,
+  CASE WHEN pg_catalog.pg_my_temp_schema() OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN (
+    SELECT pg_catalog.json_agg(c.oid::pg_catalog.int8 ORDER BY c.oid) FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace OPERATOR(pg_catalog.=) pg_catalog.pg_my_temp_schema()) END)::pg_catalog.text"""
 MAX_NAMES = 1000  # relations, functions and operators of one text
 
 

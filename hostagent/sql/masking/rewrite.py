@@ -11,6 +11,7 @@ from __future__ import annotations
 from hostagent.sql.analysis import Unanalyzed
 from hostagent.sql.masking.catalog import Catalog
 from hostagent.sql.masking.columns import Columns
+from hostagent.sql.masking.literals import is_free, pieces
 from hostagent.sql.masking.refusal import Refused
 from hostagent.sql.masking.replace import Replacement
 from hostagent.sql.masking.shape import shape
@@ -57,6 +58,7 @@ def _rewrite(raw: bytes, catalog: Catalog, masks: Masks) -> Result:
         check_statement(statement)
         needs |= statement.needs()
     check_order(statements)
+    free = is_free(statements)
     if _lacks(catalog, needs):
         return NeedsMore(needs)
     columns = Columns(catalog, masks)
@@ -73,12 +75,16 @@ def _rewrite(raw: bytes, catalog: Catalog, masks: Masks) -> Result:
     if len(text) > MAX_SENT:
         raise Refused(f"the masked statement is longer than {MAX_SENT} bytes", "name masked relations less often")
     check(text, nodes)
-    last = shape(statements[-1].kind, statements[-1].body) if statements else None
-    lasting = all(catalog.found[name] is not None for name in needs.relations) and not any(
-        schema.startswith("pg_temp") for schema in catalog.schemas
+    return Rewritten(
+        text.decode(),
+        tuple(sorted(replacement.masked)),
+        tuple(sorted(catalog.relations)),
+        shape(statements[0].kind, statements[0].body) if len(statements) == 1 else None,
+        columns.forbidden(),
+        lasting=all(catalog.found[name] is not None for name in needs.relations),
+        temporary=any(schema.startswith("pg_temp") for schema in catalog.schemas),
+        pieces=pieces(raw.decode(), replacement.edits) if free else (),
     )
-    masked, relations = tuple(sorted(replacement.masked)), tuple(sorted(catalog.relations))
-    return Rewritten(text.decode(), masked, relations, last, columns.forbidden(), lasting)
 
 
 def _lacks(catalog: Catalog, needs: Needs) -> bool:

@@ -31,7 +31,8 @@ def _of_targets(items: list[Tree]) -> Shape | None:
     for item in items:
         target = item["ResTarget"]
         fields = target["val"].get("ColumnRef", {}).get("fields", [])
-        if (fields and "A_Star" in fields[-1]) or "A_Indirection" in target["val"]:
+        indirection = target["val"].get("A_Indirection", {}).get("indirection", [])
+        if any("A_Star" in part[-1] for part in (fields, indirection) if part):
             return None  # `*`, or `(row).*`
         names.append(target.get("name") or (strings(fields)[-1] if fields else None))
     return tuple(names)

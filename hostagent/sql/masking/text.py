@@ -95,6 +95,11 @@ class Edits:
         """Replaces the bytes from `start` to before `end`; both the same: inserts. Twice the same is once."""
         self.made[start, end, text] = None  # SET (a, b) = (SELECT …) stands twice in the tree
 
+    def around(self, raw: bytes, spans: list[Span]) -> list[str]:
+        """The text with all replacements, cut out at these spans. Raises Refused where one was replaced or overlaps."""
+        cut = Edits({**self.made, **{(start, end, "\0"): None for start, end in spans}})
+        return cut.apply(raw).decode().split("\0")  # no statement has a NUL
+
     def apply(self, raw: bytes) -> bytes:
         """The text with all replacements. Raises Refused where two overlap."""
         pieces, at = [], 0

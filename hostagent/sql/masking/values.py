@@ -128,8 +128,9 @@ class Rewritten:
     `masked` are the masked columns of the relations that it reads, as `schema.table.column`. `relations` are the oids
     that it depends on, those under views too. `shape`: the names of the output columns of the last statement, None for
     a name that is not known here; None as a whole where even the number is not known or nothing is returned.
-    `forbidden`: relation oid and number of columns that no result may hold unmasked. `lasting`: every name was found,
-    in no temporary schema, so the text is as good in another session of the same user and search path.
+    `forbidden`: relation oid and number of columns that no result may hold unmasked. `lasting`: every name was found.
+    `temporary`: the session has temporary relations, which are found first. `pieces`: the text between the literals of
+    the client's, where it depends on nothing of them but their places: `literals.pieces`.
     """
 
     text: str
@@ -138,6 +139,8 @@ class Rewritten:
     shape: tuple[str | None, ...] | None = None
     forbidden: tuple[tuple[int, int], ...] = ()
     lasting: bool = False
+    temporary: bool = False
+    pieces: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,9 @@ def result_to_json(result: Result) -> dict[str, Any]:
         return {"needs": [relations, sorted(needs.functions), sorted(needs.operators), needs.types]}
     shape = None if result.shape is None else list(result.shape)
     forbidden = [list(pair) for pair in result.forbidden]
-    return {"rewritten": [result.text, list(result.masked), list(result.relations), shape, forbidden, result.lasting]}
+    flags = [result.lasting, result.temporary]
+    known = [list(result.masked), list(result.relations), shape, forbidden, flags, list(result.pieces)]
+    return {"rewritten": [result.text, *known]}
 
 
 def result_from_json(data: dict[str, Any]) -> Result:
@@ -173,12 +178,14 @@ def result_from_json(data: dict[str, Any]) -> Result:
         relations, functions, operators, types = data["needs"]
         names = frozenset(Name(str(schema), str(name)) for schema, name in relations)
         return NeedsMore(Needs(names, frozenset(map(str, functions)), frozenset(map(str, operators)), bool(types)))
-    text, masked, oids, shape, forbidden, lasting = data["rewritten"]
+    text, masked, oids, shape, forbidden, (lasting, temporary), pieces = data["rewritten"]
     if not isinstance(text, str):
         raise TypeError("a rewritten text is a text")
     names_ = None if shape is None else tuple(None if name is None else str(name) for name in shape)
     pairs = tuple((int(oid), int(number)) for oid, number in forbidden)
-    return Rewritten(text, tuple(map(str, masked)), tuple(map(int, oids)), names_, pairs, lasting is True)
+    between = tuple(map(str, pieces))
+    known = tuple(map(str, masked)), tuple(map(int, oids)), names_, pairs
+    return Rewritten(text, *known, lasting is True, temporary is not False, between)
 
 
 @lru_cache(maxsize=4096)

@@ -39,7 +39,7 @@ def analyze(text: str, *, standard_conforming_strings: bool = True) -> Analysis 
         statements = tuple(_statement(node) for node in nodes)
         recorded = recorded_text(text, raw, nodes, statements)
     except Unparsed as e:
-        return Unanalyzed(f"the statement cannot be parsed: {e}")
+        return Unanalyzed(f"the statement cannot be parsed: {e}", e.syntax, e.position)
     except (Unseen, KeyError):
         return Unanalyzed("the statement contains something that is not known")
     except RecursionError:

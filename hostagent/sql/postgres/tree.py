@@ -29,7 +29,12 @@ FIELDS: dict[str, dict[str, str]] = _fields()
 
 
 class Unparsed(Exception):
-    """The parser refused the text; `str()` is fit for the client and repeats nothing of the text."""
+    """The parser refused the text; `str()` repeats nothing of it. `syntax`, `position`: see `Unanalyzed`."""
+
+    def __init__(self, reason: str, syntax: str = "", position: int = 0) -> None:
+        self.syntax = syntax
+        self.position = position
+        super().__init__(reason)
 
 
 def parse(text: bytes) -> list[Tree]:
@@ -40,7 +45,7 @@ def parse(text: bytes) -> list[Tree]:
     result = lib.pg_query_parse(ctypes.c_char_p(text))
     try:
         if result.error:
-            raise Unparsed(_reason(result.error.contents))
+            raise _unparsed(result.error.contents)
         if result.stderr_buffer:
             raise Unparsed("the parser warned about the statement")
         statements: list[Tree] = json.loads(result.parse_tree).get("stmts", [])
@@ -49,6 +54,7 @@ def parse(text: bytes) -> list[Tree]:
     return statements
 
 
-def _reason(error: Any) -> str:
-    what = "syntax error" if (error.message or b"").startswith(b"syntax error") else "not accepted"
-    return f"{what} at character {error.cursorpos}" if error.cursorpos > 0 else what
+def _unparsed(error: Any) -> Unparsed:
+    said, place = (error.message or b"").decode("utf-8", "replace"), max(0, error.cursorpos)
+    what = "syntax error" if said.startswith("syntax error") else "not accepted"
+    return Unparsed(f"{what} at character {place}" if place else what, said, place)

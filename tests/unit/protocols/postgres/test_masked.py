@@ -26,6 +26,7 @@ from tests.unit.protocols.postgres.wire import (
     ANSWER,
     BOUND,
     CLOSED,
+    PARAMETERS,
     PARSED,
     PILL,
     READY,
@@ -34,6 +35,7 @@ from tests.unit.protocols.postgres.wire import (
     SYNTAX,
     bind,
     denied,
+    describe,
     error,
     execute,
     logged_in,
@@ -64,7 +66,7 @@ def test_a_question_is_asked_and_the_masked_text_is_sent_in_the_place_of_the_cli
         >> LooksUp("catalog")
         << ToUpstream(lookup("catalog"))
         >> FromUpstream(FOUND + READY)
-        << LookedUp("{}")
+        << LookedUp("{}", idle=True)
         >> Allowed(rewritten="select '***' from users")
         << ToUpstream(query("select '***' from users"))
         >> FromUpstream(ANSWER)
@@ -90,7 +92,7 @@ def test_the_question_waits_until_all_is_answered_as_a_copy_could_be_under_way()
         << ToClient(error("42P01") + READY)
         << Finished("d1", Outcome(0, 0, "42P01"))
         >> FromUpstream(FOUND + READY)
-        << LookedUp("{}")
+        << LookedUp("{}", idle=True)
         >> Allowed(rewritten="select 1")
         << ToUpstream(query("select 1"))
     ).done(cut=False)
@@ -239,13 +241,13 @@ def test_a_statement_prepared_before_there_were_masks_has_to_be_prepared_again()
     assert bind("", "s") not in play.trace.to_upstream
 
 
-def answered(server: bytes) -> bytes:
+def answered(server: bytes, shape: tuple[str | None, ...] | None = None) -> bytes:
     play = (
         logged_in()
         >> Sealed(frozenset({(7, 3)}))
         >> FromClient(query("select 1"))
         << Asks("select 1")
-        >> Allowed()
+        >> Allowed(rewritten="select 1", shape=shape)
         << ToUpstream(query("select 1"))
     )
     before = len(play.trace.to_client)
@@ -285,3 +287,107 @@ def test_a_result_with_a_masked_column_ends_the_session_before_any_row() -> None
 def test_a_result_with_another_column_of_that_relation_passes() -> None:
     whole = columns(7, 2) + row(b"1") + tag("SELECT 1") + READY
     assert answered(whole) == whole
+
+
+OTHERS = Refused("42501", "denied by policy: the server answered with other columns than the statement names")
+
+
+def described(*names: str) -> bytes:
+    return message("T", len(names).to_bytes(2, "big") + b"".join(name.encode() + b"\0" + bytes(18) for name in names))
+
+
+@pytest.mark.parametrize(
+    ("names", "promised", "kept"),
+    [
+        (("id", "x"), ("id", "x"), True),
+        (("id", "x"), ("id", None), True),
+        (("id", "x"), None, True),
+        ((), (), True),
+        (("größe",), ("grösse-in-another-encoding-é",), True),
+        (("a" * 63,), ("a" * 64,), True),
+        (("id", "ssn"), ("id", "x"), False),
+        (("id",), ("id", "x"), False),
+        (("id", "x", "ssn"), ("id", "x"), False),
+        (("ssn",), (), False),
+    ],
+)
+def test_a_result_has_the_columns_that_the_statement_promised(
+    names: tuple[str, ...], promised: tuple[str | None, ...] | None, kept: bool
+) -> None:
+    whole = described(*names) + row(b"987-65") + tag("SELECT 1") + READY
+    assert answered(whole, promised) == (whole if kept else OTHERS.response())
+
+
+@pytest.mark.parametrize("by", ["S", "P"])
+@pytest.mark.parametrize("names", [("a", "b"), ("a", "c")])
+def test_so_has_what_is_described_of_a_prepared_statement_or_portal(by: str, names: tuple[str, ...]) -> None:
+    play = (
+        logged_in()
+        >> Sealed()
+        >> FromClient(parse("select x", "s") + bind("p", "s") + describe(by, "s" if by == "S" else "p") + SYNC)
+        << Asks("select x", "prepare")
+        >> Allowed(rewritten="select y", shape=("a", "b"))
+        << ToUpstream(parse("select y", "s"))
+        << Asks("select x", "execute")
+        >> Allowed(rewritten="select y", shape=("a", "b"))
+        << ToUpstream(bind("p", "s") + describe(by, "s" if by == "S" else "p") + SYNC)
+    )
+    before = len(play.trace.to_client)
+    parameters = PARAMETERS if by == "S" else b""
+    play >> FromUpstream(PARSED + BOUND + parameters + described(*names) + READY)
+    shown = bytes(play.trace.to_client[before:])
+    if names == ("a", "b"):
+        assert shown == PARSED + BOUND + parameters + described(*names) + READY
+    else:
+        assert shown.endswith(OTHERS.response())
+
+
+def test_a_name_that_may_mean_another_statement_to_the_server_promises_nothing() -> None:
+    (
+        logged_in()
+        >> Sealed()
+        >> FromClient(parse("select x", "s") + SYNC + describe("S", "s") + SYNC)
+        << Asks("select x", "prepare")
+        >> Allowed(rewritten="select y", shape=("a",))
+        << ToUpstream(parse("select y", "s") + SYNC + describe("S", "s") + SYNC)
+        >> FromUpstream(error("42P05") + READY + PARAMETERS + described("of", "another") + READY)
+        << ToClient(error("42P05") + READY + PARAMETERS + described("of", "another") + READY)
+    ).done(cut=False)
+
+
+def test_what_was_decided_before_there_were_masks_is_not_sent_with_them() -> None:
+    play = (
+        logged_in()
+        >> FromClient(query("select ssn"))
+        << Asks("select ssn")
+        >> Sealed()
+        >> Allowed()
+        << ToUpstream(PILL)
+        << Finished("d1", Outcome(0, 0, "0A000"))
+        >> FromUpstream(SYNTAX + READY)
+    )
+    assert b"masks came into force" in play.trace.to_client
+
+
+def test_what_was_let_through_and_is_dropped_as_the_batch_had_failed_by_then_has_an_outcome() -> None:
+    (
+        logged_in()
+        >> FromClient(parse("select x", "a") + bind("", "a") + execute() + SYNC)
+        << Asks("select x", "prepare")
+        >> Allowed()
+        << ToUpstream(parse("select x", "a"))
+        << Asks("select x", "execute")
+        >> FromUpstream(error("42P01"))
+        << ToClient(error("42P01"))
+        >> Allowed()
+        << ToUpstream(SYNC)
+        << Finished("d2", Outcome(0, 0, "25P02"))
+    ).done(cut=False)
+
+
+def test_what_is_on_its_way_when_the_flow_ends_was_cut_off() -> None:
+    play = (
+        logged_in() >> FromClient(query("select 1")) << Asks("select 1") >> Allowed() << ToUpstream(query("select 1"))
+    )
+    play.session.ended()
+    assert play.session.commands == [Finished("d1", Outcome(0, 0, "08006"))]

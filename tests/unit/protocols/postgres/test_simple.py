@@ -91,6 +91,22 @@ def test_a_denied_query_becomes_a_pill_and_the_server_raises_the_error() -> None
     assert b"42601" not in play.trace.to_client
 
 
+def test_what_cannot_be_parsed_is_told_as_the_server_tells_it_with_its_place() -> None:
+    told = m.error_response("ERROR", "42601", 'syntax error at or near "t"', position=15)
+    play = (
+        logged_in()
+        >> FromClient(query("select é form t x"))
+        << Asks("select é form t x")
+        >> Denied("the statement cannot be parsed", "", told='syntax error at or near "t"', position=15)
+        << ToUpstream(PILL)
+        >> FromUpstream(SYNTAX + READY_FAILED)
+        << ToClient(told + READY_FAILED)
+    )
+    play.done()
+    assert b"P15\0" in told and b"V" + b"ERROR\0" in told
+    assert b"P" not in {field[:1] for field in denied()[5:].split(b"\0")}
+
+
 @pytest.mark.parametrize("verdict", [Verdict.DENY, Verdict.APPROVE])
 def test_only_allow_and_observe_forward(verdict: Verdict) -> None:
     (

@@ -80,7 +80,8 @@ def test_everything_is_asked_for_at_once() -> None:
             frozenset({"=", "<", "<=", ">", ">="}),
         )
     )
-    assert rewrite("SELECT 1", Catalog(), SSN) == Rewritten("SELECT 1", shape=(None,), lasting=True)
+    nothing = Rewritten("SELECT 1", shape=(None,), lasting=True, pieces=("SELECT ", ""))
+    assert rewrite("SELECT 1", Catalog(), SSN) == nothing
 
 
 @pytest.mark.parametrize(
@@ -95,6 +96,7 @@ def test_everything_is_asked_for_at_once() -> None:
         ("DELETE FROM plain", None),
         ("SELECT id INTO TEMP t FROM users", None),
         ("", None),
+        ("SELECT id FROM users; SELECT id FROM users", None),
     ],
 )
 def test_the_shape_of_the_result(text: str, shape: tuple[str | None, ...] | None) -> None:
@@ -219,10 +221,10 @@ def test_masks_cross_the_socket() -> None:
         Masks.from_json({"entries": [], "key": "00" * 32})
 
 
-def test_a_text_lasts_where_every_name_was_found_and_none_is_temporary() -> None:
+def test_a_text_lasts_where_every_name_was_found_and_says_whether_any_could_be_temporary() -> None:
     known = rewrite("SELECT id FROM users", CATALOG, SSN)
-    assert isinstance(known, Rewritten) and known.lasting and known.forbidden == ((1, 2),)
+    assert isinstance(known, Rewritten) and known.lasting and not known.temporary and known.forbidden == ((1, 2),)
     unknown = rewrite("SELECT id FROM gone", CATALOG, SSN)
     assert isinstance(unknown, Rewritten) and not unknown.lasting
     temporary = rewrite("SELECT id FROM users", replace(CATALOG, schemas=("pg_temp_3", *CATALOG.schemas)), SSN)
-    assert isinstance(temporary, Rewritten) and not temporary.lasting
+    assert isinstance(temporary, Rewritten) and temporary.lasting and temporary.temporary
