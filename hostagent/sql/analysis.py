@@ -129,6 +129,12 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Unanalyzed:
-    """A text that could not be analyzed. `reason` is written for the client and names no internals."""
+    """A text that could not be analyzed. `reason` is written for the client and names no internals.
+
+    `syntax`: the parser's own words where it refused the text, at the character `position` (from 1; 0: none). They may
+    quote the text, so they are for its client alone.
+    """
 
     reason: str
+    syntax: str = ""
+    position: int = 0

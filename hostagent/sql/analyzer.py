@@ -19,13 +19,15 @@ import threading
 from typing import Any
 
 from hostagent.privilege import checked, give_up
-from hostagent.sql import framing
+from hostagent.sql import framing, mysql
 from hostagent.sql.analysis import Analysis
 from hostagent.sql.masking.catalog import Catalog, decode
 from hostagent.sql.masking.rewrite import rewrite
 from hostagent.sql.masking.values import Masks, result_to_json
+from hostagent.sql.mysql.masking import rewrite as mysql_masking
 from hostagent.sql.postgres import analyze
 from hostagent.sql.seccomp import refuse_sockets_and_programs
+from hostagent.values.mysql import MysqlSettings
 
 CPU_SECONDS = 5.0  # a request; the longest text of the dearest kind takes about three
 IDLE_SECONDS = 5.0  # for a worker to send its whole request, or to take the reply
@@ -101,13 +103,22 @@ def answer(body: bytes) -> bytes:
 
 
 def _analysis(text: str, request: dict[str, Any]) -> dict[str, Any]:
-    result = analyze(text, standard_conforming_strings=request.get("standard_conforming_strings") is not False)
-    return {"analysis": result.to_json()} if isinstance(result, Analysis) else {"unanalyzed": result.reason}
+    if "mysql" in request:
+        result = mysql.analyze(text, MysqlSettings.from_json(request["mysql"]))
+    else:
+        result = analyze(text, standard_conforming_strings=request.get("standard_conforming_strings") is not False)
+    if isinstance(result, Analysis):
+        return {"analysis": result.to_json()}
+    return {"unanalyzed": [result.reason, result.syntax, result.position]}
 
 
 def _masked(text: str, request: dict[str, Any]) -> dict[str, Any]:
+    masks = Masks.from_json(request["masks"])
+    if "mysql" in request:
+        result = mysql_masking.answer(text, MysqlSettings.from_json(request["mysql"]), request["catalog"], masks)
+        return {"result": result_to_json(result)}
     catalog = decode(request["catalog"]) if request["catalog"] else Catalog()
-    return {"result": result_to_json(rewrite(text, catalog, Masks.from_json(request["masks"])))}
+    return {"result": result_to_json(rewrite(text, catalog, masks))}
 
 
 def _receive(connection: socket.socket) -> bytes:

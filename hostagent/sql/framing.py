@@ -2,6 +2,7 @@
 
 What a text does: {"text": …, "standard_conforming_strings": bool} → {"analysis": …} or {"unanalyzed": reason}.
 The text with masks: {"text": …, "masks": …, "catalog": answer of the catalog query or ""} → {"result": …}.
+A text of MySQL or MariaDB comes with {"mysql": the session's settings} instead of "standard_conforming_strings".
 One request and one reply a connection.
 """
 

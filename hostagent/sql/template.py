@@ -12,25 +12,26 @@ Hand-built SQL changes its literals every time; the exact text never repeats. Th
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from hostagent.sql.analysis import Analysis, Kind, Name
 from hostagent.sql.secrets import SECRET_VALUE
 
-MAX_TEMPLATE = 16 << 10  # characters; a longer text is rarely repeated and costs more to scan than it saves
+MAX_TEMPLATE: Final = 16 << 10  # characters; a longer text is rarely repeated and costs more to scan than it saves
 
 # PostgreSQL's scanner takes every byte above 0x7f as a letter (src/backend/parser/scan.l, ident_start)
-_WORD = r"A-Za-z0-9_$\x80-\U0010ffff"
-_UNSURE = re.compile(r"""--|/\*|\\|\$(?![0-9])|[uU]&['"]|[\x00-\x08\x0b\x0e-\x1f\x7f]""")
-_LITERAL = re.compile(
+_WORD: Final = r"A-Za-z0-9_$\x80-\U0010ffff"
+_UNSURE: Final = re.compile(r"""--|/\*|\\|\$(?![0-9])|[uU]&['"]|[\x00-\x08\x0b\x0e-\x1f\x7f]""")
+_LITERAL: Final = re.compile(
     rf"""(?<![{_WORD}'])'[^']*'(?![{_WORD}'])"""  # a plain string; a prefixed or doubled quote is left standing
     r"""|"[^"]*\""""
     rf"""|(?<![{_WORD}.])[0-9]+(?:\.[0-9]+)?(?![{_WORD}.])"""
 )
 # what may not be left: a quote that paired with none, a number that was not one (1e5, 0x1F, 1_000, 12abc, .5, 5.)
-_LEFT_OVER = re.compile(rf"""['"]|(?<![{_WORD}])[0-9]|\.[0-9]""")
-_IDENTIFIER = re.compile(r'"[^"]*"')
+_LEFT_OVER: Final = re.compile(rf"""['"]|(?<![{_WORD}])[0-9]|\.[0-9]""")
+_IDENTIFIER: Final = re.compile(r'"[^"]*"')
 
-_LITERAL_FREE_KINDS = frozenset({Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE})
+_LITERAL_FREE_KINDS: Final = frozenset({Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE})
 
 
 def template(text: str) -> str | None:
@@ -42,6 +43,25 @@ def template(text: str) -> str | None:
     holed = _LITERAL.sub(_hole, text)
     rest = _IDENTIFIER.sub("", holed) if '"' in holed else holed
     return None if _LEFT_OVER.search(rest) is not None else holed
+
+
+def literals(text: str) -> list[str]:
+    """The literals of a text that has a template, in order, as they stand in it."""
+    return [found for found in _LITERAL.findall(text) if found[0] != '"']
+
+
+def literal_spans(text: str) -> list[tuple[int, int]]:
+    """Where they stand, in characters."""
+    return [match.span() for match in _LITERAL.finditer(text) if match.group()[0] != '"']
+
+
+def filled(pieces: tuple[str, ...], text: str) -> str:
+    """The pieces with the literals of that text between them. Raises ValueError unless there is one for each place."""
+    parts = [pieces[0]]
+    for literal, piece in zip(literals(text), pieces[1:], strict=True):
+        parts.append(literal)
+        parts.append(piece)
+    return "".join(parts)
 
 
 def literal_free(analysis: Analysis) -> bool:

@@ -55,8 +55,11 @@ class Ruling:
 
     `rewritten` is the statement that is sent in the place of the client's, None for the client's own. `masked` are the
     columns that it masks, for events; `forbidden` are relation oid and column number of what no result may hold then.
-    `lasting`: the rewritten text is as good in other sessions. `sqlstate`: what a denied client is told, empty for
-    42501. With the verdict APPROVE, `approval` names the terms on which humans are asked.
+    `pieces`, in the place of `rewritten`: that text between the literals of the client's, for all of one template.
+    `shape`: the names of the columns of its result, None for one that is not known, None as a whole for no promise.
+    `sqlstate`: what a denied client is told, empty for 42501. `told`: a syntax error in the parser's own words, for the
+    client alone, at the character `position` of its text (0: none). With the verdict APPROVE, `approval` names the
+    terms on which humans are asked.
     """
 
     verdict: Verdict
@@ -70,27 +73,32 @@ class Ruling:
     rewritten: str | None = field(default=None, repr=False)  # it can hold a mask's key: never recorded
     masked: tuple[str, ...] = ()
     forbidden: tuple[tuple[int, int], ...] = ()
-    lasting: bool = True
+    pieces: tuple[str, ...] = field(default=(), repr=False)
+    shape: tuple[str | None, ...] | None = None
     sqlstate: str = ""
+    told: str = field(default="", repr=False)  # it quotes the text: never recorded
+    position: int = 0
     approval: str = ""
 
 
 class Decision(Value):
     """A ruling on one request; `id` is unique on this host, the client sees it and an operator can look it up.
 
-    `forwards`: whether the request goes on to the upstream without a human.
+    `forwards`: whether the request goes on to the upstream without a human. `rewritten`: what is sent in its place, for
+    a ruling with pieces these `filled`; None for the client's own text.
     """
 
-    __slots__ = ("forwards", "id", "ruling")
+    __slots__ = ("forwards", "id", "rewritten", "ruling")
 
-    def __init__(self, id: str, ruling: Ruling) -> None:
+    def __init__(self, id: str, ruling: Ruling, filled: str | None = None) -> None:
         self.id: Final = id
         self.ruling: Final = ruling
         self.forwards: Final = ruling.verdict.forwards
+        self.rewritten: Final = ruling.rewritten if filled is None else filled
 
     def parts(self) -> tuple[object, ...]:
-        """Its id and ruling."""
-        return self.id, self.ruling
+        """Its id and ruling, and the text to send."""
+        return self.id, self.ruling, self.rewritten
 
 
 class Outcome(Value):

@@ -67,7 +67,9 @@ def test_it_answers_one_text_after_the_other(analyzer: Running) -> None:
 
 
 def test_it_says_why_a_text_is_not_analyzed(analyzer: Running) -> None:
-    assert analyzer.ask("SELEC 1") == Unanalyzed("the statement cannot be parsed: syntax error at character 1")
+    assert analyzer.ask("SELEC 1") == Unanalyzed(
+        "the statement cannot be parsed: syntax error at character 1", 'syntax error at or near "SELEC"', 1
+    )
     assert analyzer.ask("SELECT '\udc80'") == Unanalyzed("the statement is not valid UTF-8")
     assert analyzer.ask("SELECT '\\'", standard_conforming_strings=False) != analyzer.ask("SELECT '\\'")
 
@@ -78,7 +80,7 @@ def test_it_rewrites_with_masks(analyzer: Running) -> None:
     def ask(text: str, catalog: str = "") -> Result:
         return asyncio.run(rewrite(analyzer.path, text, catalog, masks, 20))
 
-    assert ask("SELECT 1") == Rewritten("SELECT 1", shape=(None,), lasting=True)
+    assert ask("SELECT 1") == Rewritten("SELECT 1", shape=(None,), lasting=True, pieces=("SELECT ", ""))
     assert ask("SELECT id FROM users") == NeedsMore(Needs(frozenset({Name("", "users")})))
     columns = [[1, "id", "pg_catalog.int4", "pg_catalog.int4", "N", True, None, False, None, True]]
     columns.append([2, "ssn", "pg_catalog.text", "pg_catalog.text", "S", False, None, False, None, True])
@@ -86,13 +88,15 @@ def test_it_rewrites_with_masks(analyzer: Running) -> None:
     relation |= {"definition": None, "uses": None, "family": None, "policies": None, "constraints": None}
     relation |= {"rules": False, "runs_on_read": None, "runs_on_write": None, "types": None}
     catalog = {"schemas": ["app"], "found": [["", "users", 7]], "relations": [relation], "functions": []}
+    sent = 'SELECT id FROM (SELECT "id", CAST(NULL AS pg_catalog.text) AS "ssn" FROM "app"."users") AS "users"'
     assert ask("SELECT id FROM users", json.dumps(catalog | {"operators": [], "types": []})) == Rewritten(
-        'SELECT id FROM (SELECT "id", CAST(NULL AS pg_catalog.text) AS "ssn" FROM "app"."users") AS "users"',
+        sent,
         masked=("app.users.ssn",),
         relations=(7,),
         shape=("id",),
         forbidden=((7, 2),),
         lasting=True,
+        pieces=(sent,),
     )
     assert ask("DO $$$$") == Unsafe("what a DO block does cannot be seen", "send its statements one by one")
     assert ask("SELECT id FROM users", "{}") == Unsafe(DEAD.reason)

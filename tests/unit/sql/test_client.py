@@ -44,7 +44,7 @@ assert isinstance(GOOD, Analysis)
     ("reply", "expected"),
     [
         (framing.encode({"analysis": GOOD.to_json()}), GOOD),
-        (framing.encode({"unanalyzed": "because"}), Unanalyzed("because")),
+        (framing.encode({"unanalyzed": ["because", 'at "x"', 3]}), Unanalyzed("because", 'at "x"', 3)),
         (b"", DEAD),
         (b"\0\0", DEAD),
         (b"\0\0\0\5{}", DEAD),
@@ -77,11 +77,11 @@ def test_no_analyzer_is_no_answer(tmp_path: Path) -> None:
     ("reply", "expected"),
     [
         ({"result": {"unsafe": ["because", "fix"]}}, Unsafe("because", "fix")),
-        ({"result": {"rewritten": ["SELECT 1", [], [], None, [], False]}}, Rewritten("SELECT 1")),
+        ({"result": {"rewritten": ["SELECT 1", [], [], None, [], [False, False], []]}}, Rewritten("SELECT 1")),
         ({"result": {"rewritten": [None, [], [], None]}}, Unsafe(DEAD.reason)),
         ({"result": None}, Unsafe(DEAD.reason)),
         ({"analysis": GOOD.to_json()}, Unsafe(DEAD.reason)),
-        ({"unanalyzed": "because"}, Unsafe(DEAD.reason)),
+        ({"unanalyzed": ["because", "", 0]}, Unsafe(DEAD.reason)),
     ],
 )
 def test_replies_with_masks(tmp_path: Path, reply: dict[str, object], expected: Result) -> None:

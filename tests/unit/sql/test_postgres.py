@@ -114,7 +114,18 @@ def test_an_empty_text_is_one_empty_statement(text: str) -> None:
     ],
 )
 def test_what_cannot_be_analyzed_says_why(text: str, reason: str) -> None:
-    assert analyze(text) == Unanalyzed(reason)
+    result = analyze(text)
+    assert isinstance(result, Unanalyzed) and result.reason == reason
+
+
+def test_the_parsers_own_words_come_apart_from_the_reason_as_they_quote_the_text() -> None:
+    refused = analyze("ALTER ROLE é PASSWRD 'hunter2'")
+    assert isinstance(refused, Unanalyzed) and "hunter2" not in refused.reason
+    assert (refused.syntax, refused.position) == ('unrecognized role option "passwrd"', 14)
+    unended = analyze("SELECT é, 'hunter2")
+    assert isinstance(unended, Unanalyzed) and "hunter2" not in unended.reason
+    assert (unended.syntax, unended.position) == ('unterminated quoted string at or near "\'hunter2"', 11)
+    assert analyze("SELECT '\0'") == Unanalyzed("the statement contains a NUL character")
 
 
 def test_every_statement_of_the_parser_is_known_or_refused_on_purpose() -> None:

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement
-from hostagent.sql.template import MAX_TEMPLATE, literal_free, template
+from hostagent.sql.template import MAX_TEMPLATE, filled, literal_free, literal_spans, literals, template
 
 ICONST, FCONST, SCONST = 266, 260, 261  # token numbers of libpg_query 17, checked below
 
@@ -108,3 +108,17 @@ def test_only_plain_row_statements_are_literal_free() -> None:
     assert not literal_free(Analysis((Statement(frozenset({Kind.SET})),)))
     assert not literal_free(Analysis((plain, Statement(frozenset({Kind.SELECT}), settings=frozenset({"role"})))))
     assert not literal_free(Analysis((plain,), recorded_text="select '***'"))
+
+
+def test_literals_are_put_back_where_they_stood() -> None:
+    text = """SELECT 'a', "x 1", 2 FROM t WHERE b = 'é' AND c < 3.50"""
+    assert literals(text) == ["'a'", "2", "'é'", "3.50"]
+    assert [text[a:b] for a, b in literal_spans(text)] == literals(text)
+    assert filled(("<", "|", "|", "|", ">"), text) == "<'a'|2|'é'|3.50>"
+    assert filled(("as it is",), "SELECT a FROM t") == "as it is"
+
+
+@pytest.mark.parametrize("pieces", [("a", "b"), ("a", "b", "c", "d")])
+def test_pieces_of_another_template_are_not_filled(pieces: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError, match="argument"):
+        filled(pieces, "SELECT 1, 'x'")

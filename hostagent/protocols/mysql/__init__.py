@@ -1,0 +1,1 @@
+"""The MySQL and MariaDB client/server protocol, sans-IO."""
