@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+from pathlib import Path
 
 from hostagent.errors import HostError
 
@@ -39,6 +40,12 @@ def give_up(uid: int, gid: int) -> None:
     checked(_LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
     checked(_LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "close its memory to others")
     checked(_LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with its parent")
+
+
+def readable_by_all(file: Path) -> bool:
+    """Whether a user without privilege can read this file of ours: what lies elsewhere has to be loaded before."""
+    parents = all(directory.stat().st_mode & 0o001 for directory in file.resolve().parents)
+    return parents and bool(file.stat().st_mode & 0o004)
 
 
 def checked(result: int, what: str) -> None:

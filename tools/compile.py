@@ -27,12 +27,20 @@ MODULES = (
     *(
         f"protocols/postgres/{name}"
         for name in (
-            "asked", "backend", "conversation", "denial", "frontend",
-            "inbox", "lookup", "messages", "net", "passage", "questions", "queue", "sealed", "session", "settings",
+            "asked", "backend", "conversation", "denial", "frontend", "inbox",
+            "lookup", "messages", "naming", "net", "passage", "questions", "queue", "sealed", "session", "settings",
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),
     *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls")),
+    *(
+        f"protocols/mysql/{name}"
+        for name in (
+            "backend", "conversation", "denial", "frontend", "packets", "passage", "question", "results", "session",
+            "settings", "statements",
+        )
+    ),
+    "runtime/ssh/session",
     "sql/template",
 )  # fmt: skip
 

@@ -6,10 +6,10 @@ Never an environment variable (children and /proc show it), never the policy tex
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 from typing import Protocol
 
+from hostagent import private_file
 from hostagent.errors import FileError, Location
 
 MAX_SECRET = 64 << 10  # bytes; IAM tokens have some kilobytes
@@ -34,26 +34,17 @@ def read_secret(source: Source, name: str) -> str:
 
 
 def read_private(path: Path, name: str, most: int, shared: int = 0o007) -> bytes:
-    """The content of a file that the mode bits `shared` keep from others. Raises FileError.
-
-    Opened without waiting: a pipe in its place would otherwise stop the daemon.
-    """
+    """The content of a file of whatever user that the mode bits `shared` keep from others. Raises FileError."""
     where = Location(str(path))
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(fd, "rb") as file:
-            mode = os.fstat(fd).st_mode
-            if not stat.S_ISREG(mode):
-                raise FileError(where, f"{name}: not a regular file")
-            if mode & shared:
-                raise FileError(where, f"{name}: other users can read the file", f"chmod {_taken(shared)} {path}")
-            data = file.read(most + 1)
+        return private_file.read_private(path, most, shared, of_root=False)
+    except private_file.Shared as error:
+        raise FileError(where, f"{name}: {error}", f"chmod {_taken(shared)} {path}") from None
+    except ValueError as error:
+        raise FileError(where, f"{name}: {error}") from None
     except OSError as error:
         reason = f"{name}: the file cannot be read: {error.strerror}"
         raise FileError(where, reason, "check its path and that the daemon may read it") from None
-    if len(data) > most:
-        raise FileError(where, f"{name}: longer than {most} bytes")
-    return data
 
 
 def text_of(data: bytes, name: str, where: Location) -> str:

@@ -21,6 +21,7 @@ from hostagent.credentials.timing import NEVER, Deadlines, deadlines, retry_at
 from hostagent.credentials.vault import Vault, VaultSpec
 from hostagent.errors import FileError, HostError
 
+LOGIN_NAME = "*"  # stands for the name that a client asks for, which no source is asked about
 MAX_SLEEP = 60.0  # seconds: asyncio's clock stands still while the host sleeps, ours does not
 
 
@@ -35,6 +36,8 @@ class Entry(Source, Protocol):
     def exec(self) -> HelperSpec | None: ...
     @property
     def vault(self) -> VaultSpec | None: ...
+    @property
+    def ssh(self) -> object | None: ...
 
 
 Obtain = Callable[[Entry, Secret | None], Awaitable[Secret]]
@@ -48,11 +51,12 @@ def boot_time() -> float:
 
 async def obtain(entry: Entry, held: Secret | None) -> Secret:
     """A secret from the entry's source, or what is held for longer. Raises Unavailable, FileError."""
+    user = entry.user if entry.ssh is None else entry.user or LOGIN_NAME
     if entry.exec is not None:
-        return await run_helper(entry.name, entry.user, entry.exec)
+        return await run_helper(entry.name, user, entry.exec)
     if entry.vault is None:
-        return Secret(entry.user or "", read_secret(entry, f"credential {entry.name}"))
-    vault = Vault(entry.name, entry.user, entry.vault)
+        return Secret(user or "", read_secret(entry, f"credential {entry.name}"))
+    vault = Vault(entry.name, user, entry.vault)
     renewed = await vault.renew(held) if held is not None else None
     return renewed or await vault.fetch()
 

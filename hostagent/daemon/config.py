@@ -84,6 +84,7 @@ class Ca(Section):
 
     certificate: AbsolutePath | None = None
     key: AbsolutePath | None = None
+    ssh_key: AbsolutePath | None = Field(default=None, description="key of the SSH CA; made at the first start")
     permitted: tuple[PermittedName, ...] = Field(
         default=(), description="name constraints: the domains and networks that it may sign for; empty: every name"
     )
@@ -140,6 +141,16 @@ class Config(Section):
     def ca_key(self) -> Path:
         """The file of the CA key; readable by the daemon alone."""
         return self.ca.key or self.state_directory / "ca" / "ca.key"
+
+    @property
+    def ssh_ca_key(self) -> Path:
+        """The file of the SSH CA key; readable by the daemon alone."""
+        return self.ca.ssh_key or self.state_directory / "ca" / "ssh_ca.key"
+
+    @property
+    def ssh_first_use(self) -> Path:
+        """Where host keys are kept that were taken at their first use."""
+        return self.state_directory / "ssh_first_use"
 
     @property
     def recording_directory(self) -> Path:

@@ -61,6 +61,11 @@ class Logins:
         except (FileError, Unavailable):
             raise HostError("the credential of this target cannot be read") from None
 
+    def unusable(self, credential: str, error: HostError | FileError) -> HostError:
+        """What a worker is told of a secret that cannot be used; the operator is told what is wrong with it."""
+        self._tell("credentials", credential, error)
+        return HostError("the credential of this target cannot be used")
+
     def reloaded(self) -> None:
         """The policy was read again: forget what it does not name, and ask again for what it does."""
         self.credentials.reload(self._policies.current.credentials)

@@ -12,6 +12,7 @@ from pathlib import Path
 from hostagent.errors import HostError
 from hostagent.policy.fields import ANY
 from hostagent.policy.model import Policy
+from hostagent.private_file import make_private, read_private
 from hostagent.sql.masking.expression import derive_key
 from hostagent.sql.masking.values import KEY_BYTES
 
@@ -32,13 +33,10 @@ class MaskKeys:
 
 def _read(path: Path) -> bytes:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        with os.fdopen(fd, "rb") as file:
-            mode, key = os.fstat(fd).st_mode & 0o777, file.read(KEY_BYTES + 1)
-    except OSError as error:
-        raise HostError(f"{path}: {error.strerror}", "it holds the key of masks: check its owner and mode") from None
-    if mode & 0o077:
-        raise HostError(f"{path}: others can read the key of masks (mode {mode:o})", f"chmod 600 {path}")
+        key = read_private(path)
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise HostError(f"{path}: {why}", f"it holds the key of masks: chown root {path}, chmod 600 {path}") from None
     if len(key) != KEY_BYTES:
         raise HostError(f"{path}: a masking key has {KEY_BYTES} bytes", "restore it, or remove it to have another made")
     return key
@@ -47,9 +45,7 @@ def _read(path: Path) -> bytes:
 def _make(path: Path) -> bytes:
     key = os.urandom(KEY_BYTES)
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(fd, "wb") as file:
-            file.write(key)
+        make_private(path, key)
     except OSError as error:
         raise HostError(f"{path}: {error.strerror}", "the key of masks is kept there: check the directory") from None
     return key

@@ -90,14 +90,17 @@ class Operations:
         return {"checks": [check_json(check) for check in checks]}
 
     async def ca(self, _: Arguments) -> Arguments:
-        """The CA certificate."""
-        return {"certificate": self._service.authority.certificate_pem}
+        """The CA certificate, and the public key of the SSH CA."""
+        ssh = self._service.ssh_authority.public_key
+        return {"certificate": self._service.authority.certificate_pem, "ssh_public_key": ssh}
 
     async def ca_probe(self, _: Arguments) -> Arguments:
         """The CA certificate, and a leaf with its key for a name that never resolves: to ask runtimes with."""
         authority = self._service.authority
         leaf = authority.leaf((PROBE_NAME,))
         given = {"chain_pem": leaf.chain_pem, "key_pem": leaf.key_pem}
+        if any(target.protocol == "ssh" for target in self._service.policies.current.targets):
+            given["ssh_public_key"] = self._service.ssh_authority.public_key
         return {"certificate": authority.certificate_pem, "permitted": authority.permitted.names(), **given}
 
     async def policy_show(self, _: Arguments) -> Arguments:

@@ -38,11 +38,14 @@ from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.pool import Pool, Sockets, Spots
 from hostagent.daemon.records import Records
 from hostagent.daemon.socket_acl import admit_group
+from hostagent.daemon.ssh_calls import SshCalls
+from hostagent.daemon.ssh_first_use import FirstUse
 from hostagent.daemon.target_names import TargetNames
 from hostagent.daemon.webhook import join_webhook
 from hostagent.daemon.worker_calls import WorkerCalls
 from hostagent.daemon.workers import listen_unix
 from hostagent.pki.authority import Authority
+from hostagent.pki.ssh_authority import SshAuthority
 from hostagent.recording.directory import Directory
 from hostagent.recording.journal import Journal
 from hostagent.recording.retention import HOST_WRITER
@@ -77,6 +80,7 @@ class Service:
         self.logins = Logins(self.policies, self.counts.failed)
         make_directories(config, worker, self._readers)
         self.authority = Authority.load_or_create(config.ca_certificate, config.ca_key, config.ca.permitted)
+        self.ssh_authority = SshAuthority.load_or_create(config.ssh_ca_key)
         self._mask_keys = MaskKeys(config.state_directory / "mask.key")
         records = Directory(config.state_directory)
         journal = Journal(records.journal, HOST_WRITER)
@@ -137,6 +141,7 @@ class Service:
             ready=self.pool.ready,
             approvals=self.approvals,
             counting=self.counting,
+            ssh=SshCalls(self.ssh_authority, self.policies, self.logins, FirstUse(self.config.ssh_first_use)),
         )
         self._take_signals()
         async with asyncio.TaskGroup() as tasks:

@@ -15,6 +15,7 @@ from hostagent.daemon.cancel_keys import CancelKeys, Scope
 from hostagent.daemon.counts import Counts
 from hostagent.daemon.limits import Counting
 from hostagent.daemon.logins import Logins
+from hostagent.daemon.ssh_calls import SshCalls
 from hostagent.daemon.target_names import TargetNames
 from hostagent.errors import HostError
 from hostagent.identity.resolve import Resolver, Unattributed
@@ -49,6 +50,7 @@ class WorkerCalls:
         ready: Callable[[str], None],
         approvals: Approvals,
         counting: Counting,
+        ssh: SshCalls,
     ) -> None:
         self._settings = settings
         self._flows = flows
@@ -60,6 +62,7 @@ class WorkerCalls:
         self._tell_ready = ready
         self._approvals = approvals
         self._counting = counting
+        self._ssh = ssh
         self._resolver = Resolver()
         self.cancel_keys = CancelKeys()
 
@@ -96,6 +99,7 @@ class WorkerCalls:
             "cancel.drop": cancel_drop,
             **self._approvals.handlers(worker),
             **self._counting.handlers(worker),
+            **self._ssh.handlers(),
         }
 
     async def _hello(self, _: Arguments) -> Arguments:

@@ -20,6 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hostagent.errors import FileError, Location
 from hostagent.pki.constraints import Permitted, extension
+from hostagent.private_file import make_private, read_private
 
 CA_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=30)
@@ -56,7 +57,7 @@ class Authority:
         if not certificate.exists() and not key.exists():
             cls._create(certificate, key, permitted)
         try:
-            loaded_key = serialization.load_pem_private_key(_read_private(key), password=None)
+            loaded_key = serialization.load_pem_private_key(read_private(key), password=None)
         except (OSError, ValueError, TypeError) as error:
             raise FileError(Location(str(key)), f"the CA key cannot be read: {error}", _KEY_FIX) from None
         try:
@@ -137,8 +138,7 @@ class Authority:
         try:
             certificate.parent.mkdir(parents=True, exist_ok=True)
             key.parent.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                file.write(_private_pem(private))
+            make_private(key, _private_pem(private))
             certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
         except OSError as error:
             raise FileError(Location(str(key)), f"the CA cannot be written: {error}", _KEY_FIX) from None
@@ -164,16 +164,6 @@ _CA_USAGE = x509.KeyUsage(
 def _limits(actual: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     said = [", ".join(names) or "every name" for names in (actual, wanted)]
     return f"the CA certificate permits {said[0]}, and `ca.permitted` says {said[1]}"
-
-
-def _read_private(path: Path) -> bytes:
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        if status.st_mode & 0o077:
-            raise ValueError("other users can read it (its mode must be 0600)")
-        if status.st_uid not in (0, os.geteuid()):
-            raise ValueError("it belongs to another user (it must be root's)")
-        return file.read()
 
 
 def _private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -20,7 +20,8 @@ from typing import Final
 
 from hostagent.approvals.values import Bound
 from hostagent.content.detector import Detector
-from hostagent.values.decision import Decision, Outcome, Value
+from hostagent.values.decision import Decision, Outcome, Ruling, Value
+from hostagent.values.mysql import MysqlSettings
 
 
 class Leg(StrEnum):
@@ -45,9 +46,10 @@ class Request(Value):
     order; None when that is not known any more. `function_oid` is set for a call by number, which has no text
     of its own (PostgreSQL's FunctionCall message). `wire` is empty, or `unreadable` where the request could not be
     read (`text` then says why): it is asked so that the denial has an id and an event, and denied whatever the ruling.
+    `mysql`: the settings of a MySQL session; None for other protocols.
     """
 
-    __slots__ = ("context", "function_oid", "number", "phase", "schemas", "text", "wire")
+    __slots__ = ("context", "function_oid", "mysql", "number", "phase", "schemas", "text", "wire")
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Request(Value):
         schemas: tuple[str, ...] | None = None,
         wire: str = "",
         function_oid: int | None = None,
+        mysql: MysqlSettings | None = None,
     ) -> None:
         self.number: Final = number
         self.phase: Final = phase
@@ -66,10 +69,12 @@ class Request(Value):
         self.schemas: Final = schemas
         self.wire: Final = wire
         self.function_oid: Final = function_oid
+        self.mysql: Final = mysql
 
     def parts(self) -> tuple[object, ...]:
         """All of it, in the order of `__init__`."""
-        return self.number, self.phase, self.text, self.context, self.schemas, self.wire, self.function_oid
+        named = self.context, self.schemas, self.wire, self.function_oid, self.mysql
+        return self.number, self.phase, self.text, *named
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,14 @@ class Decide(Value):
         return (self.request,)
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """As `Decide`, for a request that needs no analyzer: what policy says of it is known; the rest is as for others."""
+
+    request: Request
+    ruling: Ruling
+
+
 class Finished(Value):
     """A forwarded request ended; written beside its decision."""
 
@@ -128,12 +141,26 @@ class Finished(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class FinishedWith:
+    """As `Finished`, with more facts, for a protocol that has events of its own. It comes when the flow ends, too, so
+    it is no command: the session hands it to its flow."""
+
+    decision_id: str
+    outcome: Outcome
+    facts: tuple[tuple[str, str | int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class AskHuman:
-    """A held request is whole, with its bound values; None: it is too large to be shown. Answered by `decided`."""
+    """A held request is whole, with its bound values; None: it is too large to be shown. Answered by `decided`.
+
+    `exact`: a window that is opened for it covers this text alone, not others with other literals.
+    """
 
     request: Request
     decision: Decision
     values: tuple[Bound, ...] | None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +172,15 @@ class Describe:
 
 @dataclass(frozen=True, slots=True)
 class LookedUp:
-    """The answer to `look_up`: the server's one value, or None, why there is none, and the server's SQLSTATE."""
+    """The answer to `look_up`: the server's one value, or None, why there is none, and the server's SQLSTATE.
+
+    `idle`: no transaction is open, and nothing that was sent is unanswered.
+    """
 
     value: str | None
     error: str = ""
     sqlstate: str = ""
+    idle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +207,7 @@ class Close:
 
 
 Command = (
-    StartTls | Connect | Decide | Finished | Describe | LookedUp | KeepCancelKey | Cancel | Close | AskHuman
+    StartTls | Connect | Decide | Rule | Finished | Describe | LookedUp | KeepCancelKey | Cancel | Close | AskHuman
 )  # fmt: skip
 
 
@@ -235,6 +266,12 @@ class Session(ABC):
     def cancel_found(self, upstream: bytes) -> None:
         """The answer to `Cancel`: the upstream's own key. The session asks to connect and hands it over."""
 
+    goes_on_without_cancel = False  # its flow is not for one cancel request alone
+
+    def cancel_not_found(self, withdrawn: bool) -> None:  # noqa: ARG002
+        """The answer to `Cancel` where no such key is known, or (`withdrawn`) a human was asked, and is no more."""
+        raise ValueError("a session that has nothing but a cancel request goes on")
+
     @abstractmethod
     def hold(self, request: Request, decision: Decision) -> None:
         """The answer to `Decide` where a human must approve: gather what is to be shown, then `AskHuman`."""
@@ -248,8 +285,15 @@ class Session(ABC):
         """End the session for that reason as soon as the message that is on its way to the client is whole."""
 
     @abstractmethod
-    def notify(self, message: bytes) -> None:
-        """Put a message of ours between those of the server, for the client."""
+    def notify(self, decision: Decision, seconds: int, minimum: int) -> None:
+        """Tell the client that so many humans are asked about a request of its, for that long at most."""
+
+    def withdrawn(self, request: Request) -> bool:  # noqa: ARG002
+        """Whether the client has given up a held request, and goes on all the same."""
+        return False
+
+    def ended(self) -> None:  # noqa: B027  only a session that runs tasks has something to end
+        """The flow has ended: no byte leaves any more, but each `Finished` that is given here is recorded."""
 
     @abstractmethod
     def look_through(self, detector: Detector | None) -> None:

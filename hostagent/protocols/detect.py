@@ -13,6 +13,7 @@ from enum import StrEnum
 MAX_HELLO = 16_384  # bytes of a ClientHello looked at; with post-quantum key shares they have 2 KB
 _POSTGRES_CODES = frozenset({80877102, 80877103, 80877104})  # CancelRequest, SSLRequest, GSSENCRequest
 _MAX_STARTUP = 10_000  # as PostgreSQL's MAX_STARTUP_PACKET_LENGTH
+_SSH = b"SSH-"
 _HANDSHAKE, _CLIENT_HELLO, _SERVER_NAME, _ALPN = 0x16, 0x01, 0, 16
 
 
@@ -20,6 +21,7 @@ class Protocol(StrEnum):
     """What speaks."""
 
     POSTGRES = "postgres"
+    SSH = "ssh"
     TLS = "tls"
     UNKNOWN = "unknown"
 
@@ -42,7 +44,16 @@ def detect(first: bytes) -> Detected | None:
         return None
     if first[0] == _HANDSHAKE:
         return _tls(first)
+    if first[0] == _SSH[0]:
+        return _ssh(first)
     return _postgres(first)
+
+
+def _ssh(first: bytes) -> Detected | None:
+    """RFC 4253 section 4.2: the client's first line begins so; lines before it are the server's privilege."""
+    if first.startswith(_SSH):
+        return Detected(Protocol.SSH)
+    return None if _SSH.startswith(first) else UNKNOWN
 
 
 def _postgres(first: bytes) -> Detected | None:

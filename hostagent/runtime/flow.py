@@ -24,23 +24,23 @@ from hostagent.policy.limits import Hit
 from hostagent.policy.match import actor_classes
 from hostagent.protocols import base
 from hostagent.protocols.base import Leg as LegName
-from hostagent.protocols.postgres.approval import notice
 from hostagent.recording import event
 from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import RecordingError
-from hostagent.runtime.gate import Scope
+from hostagent.runtime.gate import Scope, Words
 from hostagent.runtime.holding import decision_of_humans
 from hostagent.runtime.leg import Leg
 from hostagent.runtime.limits import Counted
-from hostagent.runtime.masking import Lookup, LookupFailed
-from hostagent.runtime.opening import Opened, Refused, open_flow
+from hostagent.runtime.masking import Lookup, LookupFailed, Place
+from hostagent.runtime.opening import Opened, open_flow
 from hostagent.runtime.reach import find_cancel_key, reach_upstream, start_client_tls, start_upstream_tls, why_lost
 from hostagent.runtime.tallies import Tallies
-from hostagent.runtime.waiting import AskedWhenRun, hung_up
+from hostagent.runtime.waiting import AskedWhenRun, client_left
+from hostagent.runtime.way import TCP, Refused, Way
 from hostagent.sql.masking.values import Masks
 from hostagent.upstream.verify import end_point_binding
 from hostagent.values.actor import Actor
-from hostagent.values.decision import Decision, Verdict
+from hostagent.values.decision import Decision, Outcome, Verdict
 from hostagent.values.flow import FlowId
 
 if TYPE_CHECKING:
@@ -50,14 +50,17 @@ Step = Callable[[], None]
 
 log = logging.getLogger("hostagent.flow")
 
+CUT_OFF = "08006"  # how a request ended whose connection was lost, in SQL's words
 ESTABLISH_DEADLINE = 60.0  # seconds from accept to an authenticated session; a typed password fits
 
 
 class Flow:
     """One intercepted connection. Made at accept; the worker holds it until it has ended."""
 
-    def __init__(self, worker: Worker, flow_id: FlowId) -> None:
+    def __init__(self, worker: Worker, flow_id: FlowId, way: Way = TCP) -> None:
         self.id = flow_id
+        self.way = way
+        self.words: Words | None = None
         self.client = Leg(LegName.CLIENT, self)
         self.upstream = Leg(LegName.UPSTREAM, self)
         self.client.hold()  # until it is open
@@ -73,6 +76,8 @@ class Flow:
         self.scope: Scope | None = None
         self.masks: Masks | None = None
         self.apart = False
+        self.place: Place | None = None
+        self.unsettled = False
         self._lookup: Lookup | None = None
         self.counted: Counted = ()
         self.tally: Tally | None = None
@@ -81,6 +86,7 @@ class Flow:
         self._withheld: list[bytes] = []  # for the upstream, while gated
         self._ends: str | None = None  # why the flow ends as soon as it is not gated
         self._held = False
+        self._closed = False  # its recording takes no more
         self._left = ""  # what the event says of an end that the session finds ordinary
         self.cancel_keys: list[bytes] = []
         self.leaf_binding = b""  # what a client that binds its login to our leaf has bound it to
@@ -113,6 +119,8 @@ class Flow:
     def decided(self, request: base.Request, decision: Decision) -> None:
         """The gate's answer to a request that had to be analyzed; its record is written."""
         if self.ended_because is not None or self._session is None:
+            if decision.forwards and request.phase is base.Phase.EXECUTE:
+                self._cut_off(decision)
             return
         try:
             self._take(self._session, request, decision)
@@ -120,7 +128,7 @@ class Flow:
         except Exception as error:
             self._failed(error)
 
-    async def look_up(self, question: str) -> str:
+    async def look_up(self, question: str) -> base.LookedUp:
         """Ask the server in this session. Raises LookupFailed."""
         session = self._session
         if session is None or self.ended_because is not None:
@@ -243,7 +251,9 @@ class Flow:
 
     def _flush_recording(self) -> None:
         if self._recording is not None and (digest := self._recording.flush()) is not None:
-            self.worker.gate.record(event.recording_grew(self.facts.context, digest))
+            words = self.words
+            grew = event.recording_grew if words is None else words.recording_grew
+            self.worker.gate.record(grew(self.facts.context, digest))
 
     def _drain(self) -> None:
         session = self.facts.session
@@ -291,8 +301,33 @@ class Flow:
             self._tallies.drop(decision.id)
         if request.phase is base.Phase.EXECUTE and decision.forwards:
             self._forwarded[decision.id] = time.monotonic_ns()
-        self._started_recording().note(event.decision_note(self.facts.context, decision))
+        words, context = self.words, self.facts.context
+        note = event.decision_note(context, decision) if words is None else words.note(context, request, decision)
+        self._started_recording().note(note)
         session.decided(request, decision)
+
+    def wake(self) -> None:
+        """The session has bytes or commands that nobody called it for."""
+        self.guarded(_nothing)
+
+    def capture_channel(self, channel: int, stream: int, data: bytes) -> None:
+        """Record bytes of a channel's stream; see `SessionRecording.capture_channel`. Raises RecordingError."""
+        if self._closed:
+            return
+        now = (time.monotonic_ns() - self._started) // 1000
+        self._started_recording().capture_channel(channel, stream, data, now)
+
+    def note(self, encoded: bytes) -> None:
+        """Put a marker into the recording."""
+        if self._closed:
+            return
+        self._started_recording().note(encoded, (time.monotonic_ns() - self._started) // 1000)
+
+    def channel_ended(self, channel: int) -> None:
+        """That number is not used again."""
+        if self._closed:
+            return
+        self._started_recording().end_channel(channel)
 
     def _started_recording(self) -> SessionRecording:
         if self._recording is None:
@@ -333,14 +368,17 @@ class Flow:
 
     async def _ask_human(self, session: base.Session, asked: base.AskHuman) -> None:
         def waits(seconds: int, minimum: int) -> None:
-            self.guarded(lambda: session.notify(notice(asked.decision.id, seconds, minimum)))
+            self.guarded(lambda: session.notify(asked.decision, seconds, minimum))
+
+        leg = self.client
 
         def gone() -> bool:
-            return self.ended_because is not None or hung_up(self.client.transport.get_extra_info("socket"))
+            return self.ended_because is not None or session.withdrawn(asked.request) or client_left(leg.transport)
 
         final = await decision_of_humans(self.worker.waiting, self, asked, waits, gone)
         if final is None:
-            self.end("the client left")
+            if not session.withdrawn(asked.request):
+                self.end("the client left")
         elif self.ended_because is None:
             self.worker.gate.settle(self, asked.request, final)
 
@@ -356,6 +394,9 @@ class Flow:
                 self._spawn(self._ask_human(session, command))
             case base.Describe(facts):
                 self._established(facts)
+            case base.Rule(request, ruling):
+                if (decision := self.worker.gate.rule(self, request, ruling)) is not None:
+                    self._take(session, request, decision)
             case base.LookedUp():
                 if self._lookup is not None:
                     self._lookup.found(command)
@@ -370,7 +411,29 @@ class Flow:
                 else:
                     self.end(reason)
 
+    def _cut_off(self, decision: Decision) -> None:
+        """It was let through when its flow had ended already."""
+        if self.words is None:
+            self.worker.gate.finished(self, base.Finished(decision.id, Outcome(0, 0, CUT_OFF)), 0)
+        else:
+            lost = Outcome(0, 0, "the connection was lost")
+            self.worker.gate.record(
+                self.words.finished(self.facts.context, base.FinishedWith(decision.id, lost, ()), 0)
+            )
+
+    def finished_with(self, command: base.FinishedWith) -> None:
+        """What was let through has ended; also while the flow itself ends."""
+        started = self._forwarded.pop(command.decision_id, self._started)
+        self._tallies.finished(base.Finished(command.decision_id, command.outcome))
+        if self.words is not None:
+            took_us = (time.monotonic_ns() - started) // 1000
+            self.worker.gate.record(self.words.finished(self.facts.context, command, took_us))
+
     # slower steps
+
+    def spawn(self, work: Coroutine[object, object, None]) -> None:
+        """Run this beside the pump; what it raises ends the flow."""
+        self._spawn(work)
 
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         self.worker.spawn(self._contained(work))
@@ -383,7 +446,7 @@ class Flow:
 
     async def _open_up(self) -> None:
         try:
-            opened = await open_flow(self.worker, self.id, self.client.transport)
+            opened = await open_flow(self)
         except Refused as refused:
             self.end(refused.reason)
             return
@@ -395,6 +458,7 @@ class Flow:
             self.end("")
             return
         self.client.release()
+        self.guarded(_nothing)  # what the session has to say before its client does
 
     def _hello(self, hello: bytes) -> None:
         self._spawn(start_client_tls(self, hello))
@@ -402,10 +466,18 @@ class Flow:
     def _established(self, facts: tuple[tuple[str, str], ...]) -> None:
         self._deadline.cancel()
         self.facts.context.describe(dict(facts))
-        self.worker.gate.record(event.session_opened(self.facts.context))
+        words = self.words
+        self.worker.gate.record((event.session_opened if words is None else words.session_opened)(self.facts.context))
 
     def _late(self) -> None:
         self.end(f"no session within {ESTABLISH_DEADLINE:g} s")
+
+    def _last_outcomes(self, session: base.Session) -> None:
+        """What was on its way has ended with the flow."""
+        commands, session.commands = session.commands, []
+        for command in commands:
+            if isinstance(command, base.Finished):
+                self._carry_out(session, command)
 
     def end(self, reason: str) -> None:
         """End the flow; idempotent. `reason` is for the event, empty for an ordinary end."""
@@ -415,9 +487,13 @@ class Flow:
         self._deadline.cancel()
         if self._lookup is not None:
             self._lookup.found(base.LookedUp(None, "the session has ended"))
+        if self._session is not None:
+            self._session.ended()
+            self._last_outcomes(self._session)
         self._tallies.close()
         self.client.close()
         self.upstream.close()
+        self._closed = True
         self.worker.flow_ended(self, self._opened, self._recording, self.cancel_keys)
 
     @property
@@ -425,3 +501,7 @@ class Flow:
         if self._opened is None:
             raise RuntimeError("the flow is not open")
         return self._opened
+
+
+def _nothing() -> None:
+    pass

@@ -16,47 +16,61 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from hostagent.limits.purse import Tally
 from hostagent.policy.decide import decide
 from hostagent.policy.limits import Hit, exceeded
 from hostagent.policy.model import Policy
-from hostagent.protocols.base import Finished, Phase, Request
+from hostagent.protocols.base import Finished, FinishedWith, LookedUp, Phase, Request
 from hostagent.recording import event
 from hostagent.recording.chain import LINK_MOST
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.limits import Counted, Limits
-from hostagent.runtime.masking import CHANGING, masked
+from hostagent.runtime.masking import CHANGING, Place, masked, may_move, place_of
 from hostagent.runtime.memory import Memory
 from hostagent.runtime.waiting import AskedWhenRun
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
 from hostagent.sql.masking.values import Masks
+from hostagent.sql.mysql.functions import is_harmless as is_harmless_in_mysql
+from hostagent.sql.mysql.template import template as mysql_template
 from hostagent.sql.secrets import cut_at_secret
-from hostagent.sql.template import literal_free, template
+from hostagent.sql.template import filled, literal_free, template
 from hostagent.values.decision import Decision, Ruling, Verdict
+from hostagent.values.mysql import MysqlSettings
 
 log = logging.getLogger("hostagent.gate")
 
-MAX_WAITING = 10_000  # outcome events kept while the disk is full; sessions can make no new ones meanwhile
-OUTCOME_DELAY = 0.01  # seconds an outcome waits for a decision to be written with; what a crash can cost of them
-RETRY_DELAY = 0.5  # seconds until outcomes that could not be written are tried again
-MAX_SHAPES = 1024  # templates kept by exact text …
-MAX_SHAPED = 4096  # … of so many characters at most
-ANALYZER_DEADLINE = 5.0  # seconds; a statement that takes longer to analyze is denied
+MAX_WAITING: Final = 10_000  # outcome events kept while the disk is full; sessions can make no new ones meanwhile
+OUTCOME_DELAY: Final = 0.01  # seconds an outcome waits for a decision to be written with; what a crash can cost of them
+RETRY_DELAY: Final = 0.5  # seconds until outcomes that could not be written are tried again
+MAX_SHAPES: Final = 1024  # templates kept by exact text …
+MAX_SHAPED: Final = 4096  # … of so many characters at most
+ANALYZER_DEADLINE: Final = 5.0  # seconds; a statement that takes longer to analyze is denied
 
 Spawn = Callable[[Coroutine[object, object, None]], object]
 
 
 class Scope(NamedTuple):
-    """Where a ruling is remembered: `number` stands for actors, target, and these two facts of the request."""
+    """Where a ruling is remembered: `number` stands for actors, target, and these facts of the request."""
 
     number: int
     catalog: int
     context: tuple[str, ...]
     schemas: tuple[str, ...] | None
+    place: str | None
+
+
+class Words(Protocol):
+    """The events of a protocol that has event classes of its own; see `recording.event` for the usual ones."""
+
+    def session_opened(self, context: event.FlowContext) -> bytes: ...
+    def decided(self, context: event.FlowContext, request: Request, decision: Decision) -> bytes: ...
+    def finished(self, context: event.FlowContext, command: FinishedWith, took_us: int) -> bytes: ...
+    def recording_grew(self, context: event.FlowContext, digest: event.Digest) -> bytes: ...
+    def note(self, context: event.FlowContext, request: Request, decision: Decision) -> bytes: ...
 
 
 class Asker(Protocol):
@@ -67,8 +81,11 @@ class Asker(Protocol):
     tally: Tally | None  # of the decision that it is given next
     prepared: AskedWhenRun
     scope: Scope | None  # the last one it was asked in; None when its actors may be others now
+    words: Words | None  # its events; None for those of databases
     masks: Masks | None  # what is masked for its actors at its target
     apart: bool  # it may have temporary relations, so its names mean something else than those of others
+    place: Place | None  # what its names mean, where its server was asked and that cannot have changed since
+    unsettled: bool  # it may see a catalog that others do not: it changed one, in what may be a transaction
 
     @property
     def actors(self) -> frozenset[str]: ...
@@ -79,7 +96,7 @@ class Asker(Protocol):
     def next_decision_id(self) -> str: ...
     def decided(self, request: Request, decision: Decision) -> None: ...
     def recorded(self) -> None: ...
-    async def look_up(self, question: str) -> str: ...
+    async def look_up(self, question: str) -> LookedUp: ...
     def unrecorded(self, error: RecordingError) -> None: ...
 
 
@@ -100,7 +117,7 @@ class Gate:
         self._spawn = spawn
         self._limits = limits
         self._memory = Memory()
-        self._shapes: dict[str, str] = {}
+        self._shapes: dict[tuple[MysqlSettings | None, str], str] = {}
         self._loop = asyncio.get_running_loop()
         self._events: list[bytes] = []  # to write, in order
         self._size = 0  # of them, in bytes
@@ -138,11 +155,11 @@ class Gate:
         if request.wire:
             return self._decided(asker, request, self._decide(asker, request, Unanalyzed(request.text)))
         scope = self._scope(asker, request)
-        ruling = None if asker.apart else self._memory.get(scope, request.text)
+        ruling = None if asker.unsettled else self._recall(scope, request.text)
         shape = None
-        if ruling is None and asker.masks is None:
-            shape = self._shapes.get(request.text) or self._shape(request.text)
-            if shape is not None:
+        if ruling is None:
+            shape = self._shape(request)
+            if shape is not None and not asker.unsettled:
                 ruling = self._memory.get(scope, shape)
         if ruling is not None:
             return self._ruled(asker, request, ruling)
@@ -150,13 +167,25 @@ class Gate:
         self._spawn(self._analyze(asker, request, shape))
         return None
 
-    def _shape(self, text: str) -> str | None:
+    def rule(self, asker: Asker, request: Request, ruling: Ruling) -> Decision | None:
+        """As `ask`, where the ruling is known and neither analyzed nor remembered here."""
+        return self._ruled(asker, request, ruling)
+
+    def _recall(self, scope: int, text: str) -> Ruling | None:
+        """What is remembered of a text by itself; one that looks like a template is not what that stands for."""
+        ruling = self._memory.get(scope, text)
+        return None if ruling is None or ruling.pieces else ruling
+
+    def _shape(self, request: Request) -> str | None:
         """The text's template; kept for texts that come again, as those of prepared statements do."""
-        shape = template(text)
-        if shape is not None and len(text) <= MAX_SHAPED:
-            if len(self._shapes) >= MAX_SHAPES:
-                self._shapes.clear()
-            self._shapes[text] = shape
+        mysql, text = request.mysql, request.text
+        shape = self._shapes.get((mysql, text))
+        if shape is None:
+            shape = template(text) if mysql is None else mysql_template(text, mysql)
+            if shape is not None and len(text) <= MAX_SHAPED:
+                if len(self._shapes) >= MAX_SHAPES:
+                    self._shapes.clear()
+                self._shapes[mysql, text] = shape
         return shape
 
     def finished(self, asker: Asker, command: Finished, took_us: int) -> None:
@@ -214,29 +243,52 @@ class Gate:
             asker.unrecorded(error)
 
     async def _analyze(self, asker: Asker, request: Request, shape: str | None) -> None:
-        analysis = _function_call(request) or await analyze(self._analyzer, request.text, ANALYZER_DEADLINE)
+        analysis = _function_call(request) or await analyze(
+            self._analyzer, request.text, ANALYZER_DEADLINE, mysql=request.mysql
+        )
         try:
             ruling = self._decide(asker, request, analysis)
         except Exception:  # a fault of ours denies this statement; the sessions beside it go on
             log.exception("decision_failed")
             analysis = Unanalyzed("an internal error")
             ruling = Ruling(Verdict.DENY, "", analysis.reason, text=cut_at_secret(request.text))
+        if isinstance(analysis, Unanalyzed) or not literal_free(analysis):
+            shape = None
         if asker.masks is not None:
-            ruling = await self._masked(asker, request, ruling, asker.masks)
+            ruling = await self._masked(asker, request, ruling, asker.masks, shape)
         elif isinstance(analysis, Analysis):
-            kept = shape if shape is not None and literal_free(analysis) else request.text
-            self._memory.put(self._scope(asker, request), kept, ruling)
+            self._memory.put(self._scope(asker, request), shape or request.text, ruling)
         if (decision := self._ruled(asker, request, ruling)) is not None:
             self._answer(asker, request, decision)
 
-    async def _masked(self, asker: Asker, request: Request, ruling: Ruling, masks: Masks) -> Ruling:
-        """The ruling with the masked text. Kept where names mean the same to all sessions; a refusal may be of now."""
-        if ruling.verdict is not Verdict.DENY:
-            ruling = await masked(self._analyzer, asker, request, ruling, masks)
-        shared = ruling.lasting and request.schemas is not None and not asker.apart
-        if ruling.rewritten is not None and shared:
-            self._memory.put(self._scope(asker, request), request.text, ruling)
-        return ruling
+    async def _masked(self, asker: Asker, request: Request, ruling: Ruling, masks: Masks, shape: str | None) -> Ruling:
+        """The ruling with the masked text, kept where names mean what they did to it; a refusal may be of now."""
+        if ruling.verdict is Verdict.DENY:
+            return ruling
+        policy, catalog, place = self._policy, self._catalog, place_of(asker, request, self._catalog)
+
+        def recall(answer: LookedUp) -> Ruling | None:
+            """What is remembered where names mean what the server has just said."""
+            where = answer.value or ""
+            if answer.idle:
+                asker.place, asker.unsettled = Place(where, catalog), False
+            if asker.unsettled:
+                return None
+            scope = self._scope(asker, request, where)
+            kept = self._recall(scope, request.text)
+            return kept if kept is not None or shape is None else self._memory.get(scope, shape)
+
+        found = await masked(self._analyzer, asker, request, ruling, masks, place, recall)
+        asker.unsettled = asker.unsettled and not found.idle
+        asker.apart = asker.apart or found.temporary
+        as_it_was = policy is self._policy and catalog == self._catalog
+        if found.kept is not None and as_it_was and not asker.unsettled:
+            scope = self._scope(asker, request, found.where)
+            if shape is not None and len(found.kept.pieces) > 1:
+                self._memory.put(scope, shape, found.kept)
+            else:
+                self._memory.put(scope, request.text, found.ruling)
+        return found.ruling
 
     def _ruled(self, asker: Asker, request: Request, ruling: Ruling) -> Decision | None:
         """The decision on a request of this flow: what it prepared before, and limits, may change the ruling."""
@@ -268,17 +320,25 @@ class Gate:
         self._schedule()
 
     def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
-        ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, is_harmless)
+        harmless = is_harmless if request.mysql is None else is_harmless_in_mysql
+        ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, harmless)
         if isinstance(analysis, Unanalyzed):  # nobody knows where in it a password stands
-            ruling = replace(ruling, text=cut_at_secret(request.text))
+            text = cut_at_secret(request.text)
+            told = analysis.syntax if text == request.text else analysis.syntax and "syntax error"
+            ruling = replace(ruling, text=text, told=told, position=analysis.position)
         return ruling
 
     def _decided(self, asker: Asker, request: Request, ruling: Ruling, decision_id: str = "") -> Decision:
         """The decision that this ruling makes, its event in the batch; a denial where there is no room for that."""
-        decision = Decision(decision_id or asker.next_decision_id(), ruling)
+        sent = filled(ruling.pieces, request.text) if ruling.pieces else None
+        decision = Decision(decision_id or asker.next_decision_id(), ruling, sent)
         if request.phase is Phase.PREPARE and ruling.verdict.forwards:
             return decision
-        encoded = event.decided(asker.context, request.text, decision)
+        words = asker.words
+        if words is None:
+            encoded = event.decided(asker.context, request.text, decision)
+        else:
+            encoded = words.decided(asker.context, request, decision)
         if not self._journal.reserve(self._size + len(encoded) + LINK_MOST):
             self.unrecorded += 1
             return _unrecorded(decision)
@@ -287,6 +347,9 @@ class Gate:
             self._catalog += 1
             self._changing.add(decision.id)
             asker.apart = asker.apart or "create" in ruling.kinds
+            asker.unsettled = True
+        if asker.place is not None and may_move(ruling):
+            asker.place = None
         self._events.append(encoded)
         self._size += len(encoded) + LINK_MOST
         if not asker.gated:
@@ -300,17 +363,25 @@ class Gate:
             self._scheduled = True
             self._loop.call_soon(self.flush)
 
-    def _scope(self, asker: Asker, request: Request) -> int:
-        """The number of everything but the text that a ruling depends on, under one policy."""
+    def _scope(self, asker: Asker, request: Request, where: str | None = None) -> int:
+        """The number of everything but the text that a ruling depends on, under one policy.
+
+        `where`: what names mean to a session of its own, other than `asker.place` says; None where it says nothing.
+        """
         scope = asker.scope
-        catalog = 0 if asker.masks is None else self._catalog
+        catalog, place = 0, where
+        if asker.masks is not None:
+            catalog = self._catalog
+            if where is None:
+                place = place_of(asker, request, catalog)
         known = scope is not None and scope.schemas is request.schemas and scope.context is request.context
-        if known and scope is not None and scope.catalog == catalog and request.function_oid is None:
+        known = known and scope is not None and scope.catalog == catalog and scope.place == place
+        if known and scope is not None and request.function_oid is None:
             return scope.number
-        key = (asker.actors, asker.target_name, catalog, request.context, request.schemas, request.function_oid)
+        key = (asker.actors, asker.target_name, catalog, request.context, request.schemas, request.function_oid, place)
         number = self._memory.scope(key)
         if request.function_oid is None:
-            asker.scope = Scope(number, catalog, request.context, request.schemas)
+            asker.scope = Scope(number, catalog, request.context, request.schemas, place)
         return number
 
 

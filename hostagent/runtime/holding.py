@@ -42,7 +42,8 @@ async def decision_of_humans(
         return Decision(decision.id, replace(decision.ruling, verdict=Verdict.DENY, reason=TOO_LARGE))
     held = Held(
         decision.id, flow.id, flow.actor, flow.target_name, request.text, asked.values,
-        template(request.text) or request.text, tuple(decision.ruling.approval.split(",")),
+        request.text if asked.exact else template(request.text) or request.text,
+        tuple(decision.ruling.approval.split(",")),
         tuple(key.hex() for key in flow.cancel_keys),
     )  # fmt: skip
     try:

@@ -1,7 +1,7 @@
 """A leg: one TCP connection of a flow, with TLS on it when asked. The only code that touches transports.
 
-One read buffer serves all legs of a worker: the loop fills it and calls `buffer_updated` before anything else can
-ask for it. A leg takes at most TURN bytes in one turn of the loop, so that one bulk stream does not starve the rest.
+A leg takes at most TURN bytes in one turn of the loop, so that one bulk stream does not starve the rest. The loop
+hands over bytes: for small messages, and most are, half the calls of a BufferedProtocol.
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
-from typing import Protocol, cast
+from typing import Final, Protocol, cast
 
 from hostagent.protocols.base import Leg as LegName
 from hostagent.runtime.tls import Tls
 
-READ_BUFFER = 256 << 10
-TURN = 256 << 10  # bytes a leg may take in one turn of the loop
-SMALL = 64 << 10  # bytes that are written past the transport
-WRITE_HIGH = 512 << 10  # queued beyond this, the other leg is not read
-MAX_HELLO = 64 << 10  # a ClientHello has less than one record; what follows it waits in the kernel
+TURN: Final = 256 << 10  # bytes a leg may take in one turn of the loop
+LARGE: Final = 64 << 10  # bytes of a read that counts: smaller ones cannot starve anyone
+SMALL: Final = 64 << 10  # bytes that are written past the transport
+WRITE_HIGH: Final = 512 << 10  # queued beyond this, the other leg is not read
+MAX_HELLO: Final = 64 << 10  # a ClientHello has less than one record; what follows it waits in the kernel
 TLS_DEADLINE = 10.0  # seconds for a handshake
 
-_buffer = memoryview(bytearray(READ_BUFFER))
+
+_write: Final = os.write
 
 
 class Owner(Protocol):
@@ -37,7 +38,7 @@ class Owner(Protocol):
 
 
 class Leg:
-    """One connection of a flow, an asyncio.BufferedProtocol by its shape. `name`: which; `owner` hears what happens."""
+    """One connection of a flow, an asyncio.Protocol by its shape. `name`: which; `owner` hears what happens."""
 
     def __init__(self, name: LegName, owner: Owner) -> None:
         self.name = name
@@ -51,12 +52,13 @@ class Leg:
         self._holds = 0  # how many reasons there are not to read
         self._kept = b""  # came all the same: uvloop begins to read after connection_made, whatever that asked for
         self.closed = False
+        self._queued = False  # the transport was given what the socket did not take
         self._fd = -1  # the socket once more, ours to close: its number never means another connection
 
     @property
-    def protocol(self) -> asyncio.BufferedProtocol:
+    def protocol(self) -> asyncio.Protocol:
         """Itself, for the loop."""
-        return cast(asyncio.BufferedProtocol, self)
+        return cast(asyncio.Protocol, self)
 
     # what the flow asks
 
@@ -98,7 +100,7 @@ class Leg:
             self._transport.resume_reading()
             if self._kept:
                 data, self._kept = self._kept, b""
-                self._take(memoryview(data))
+                self._take(data)
 
     def close(self) -> None:
         """Close once the queued bytes are out."""
@@ -109,6 +111,7 @@ class Leg:
             if rest := self._tls.outgoing():
                 self._transport.write(rest)
         self._transport.close()
+        self._let_go()
 
     def abort(self) -> None:
         """Close now, dropping what is queued."""
@@ -118,6 +121,11 @@ class Leg:
     def peer_certificate(self) -> bytes:
         """The peer's TLS certificate, DER; empty without one."""
         return self._tls.peer_certificate() if self._tls is not None else b""
+
+    @property
+    def kept(self) -> bytes:
+        """What came although the leg is held: it is handed over with the last `release`."""
+        return self._kept
 
     @property
     def transport(self) -> asyncio.Transport:
@@ -136,15 +144,13 @@ class Leg:
             asyncio.get_running_loop().call_soon(self._pause)
         self._owner.opened(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002
-        return _buffer
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         if self._holds:
-            self._kept += _buffer[:nbytes]
-        else:
-            self._take(_buffer[:nbytes])
-            self._count(nbytes)
+            self._kept += data
+            return
+        self._take(data)
+        if len(data) >= LARGE or self._taken:
+            self._count(len(data))
 
     def eof_received(self) -> bool:
         if not self.closed:
@@ -166,15 +172,15 @@ class Leg:
 
     # inside
 
-    def _take(self, data: memoryview) -> None:
+    def _take(self, data: bytes) -> None:
         tls = self._tls
         if tls is not None:
             tls.feed(data)
             self._advance(tls)
         elif self._heard is not None:
-            self._listen(bytes(data))
+            self._listen(data)
         else:
-            self._owner.received(self, bytes(data))
+            self._owner.received(self, data)
 
     def _pause(self) -> None:
         if self._holds and self._transport is not None and not self.closed:
@@ -182,23 +188,26 @@ class Leg:
 
     def _advance(self, tls: Tls) -> None:
         try:
-            if not tls.established:
-                if not tls.handshake():
-                    self._flush(tls)
-                    return
-                self._stop_timer()
-                self._flush(tls)
-                self._owner.encrypted(self)
-            data = tls.read()
+            if not tls.established and not self._shake(tls):
+                return
+            data = tls.read()  # what it has to answer, a KeyUpdate, goes out with what is written next (RFC 8446 4.6.3)
         except ssl.SSLError as error:
             self._flush(tls)  # the alert that tells the peer why
             self.fail(error)
             return
-        self._flush(tls)
         if data:
             self._owner.received(self, data)
         if tls.closed and not self.closed:
             self._owner.ended(self)
+
+    def _shake(self, tls: Tls) -> bool:
+        """Go on with the handshake; whether it is complete. Raises ssl.SSLError."""
+        done = tls.handshake()
+        self._flush(tls)
+        if done:
+            self._stop_timer()
+            self._owner.encrypted(self)
+        return done
 
     def fail(self, error: Exception) -> None:
         """End the leg because of `error`; the flow hears it as `lost`."""
@@ -229,19 +238,17 @@ class Leg:
         transport = self._transport
         if transport is None:
             return
-        if (
-            self._fd >= 0
-            and len(data) <= SMALL
-            and not transport.get_write_buffer_size()
-            and not transport.is_closing()
-        ):
+        if self._queued:
+            self._queued = transport.get_write_buffer_size() > 0
+        if self._fd >= 0 and len(data) <= SMALL and not self._queued:
             try:
-                sent = os.write(self._fd, data)
+                sent = _write(self._fd, data)
             except OSError:  # a full socket, or one that is gone: the transport finds out which
                 sent = 0
             if sent == len(data):
                 return
             data = data[sent:]
+        self._queued = True
         transport.write(data)
 
     def _let_go(self) -> None:
@@ -250,8 +257,6 @@ class Leg:
             self._fd = -1
 
     def _count(self, nbytes: int) -> None:
-        if nbytes < READ_BUFFER // 4 and self._taken == 0:
-            return  # small messages cannot starve anyone
         if self._taken == 0:
             asyncio.get_running_loop().call_soon(self._next_turn)
         self._taken += nbytes

@@ -13,7 +13,7 @@ from collections.abc import Hashable
 from hostagent.values.decision import Ruling
 
 MAX_ENTRIES = 20_000
-MAX_CHARACTERS = 32 << 20  # of all remembered texts together: a client chooses them
+MAX_CHARACTERS = 32 << 20  # of all remembered texts together, and of what is sent for them: a client chooses them
 MAX_TEXT = 64 << 10  # a longer text is not kept: it is rarely repeated
 
 
@@ -53,13 +53,18 @@ class Memory:
         if len(text) > MAX_TEXT or key in self._rulings:
             return
         self._rulings[key] = ruling
-        self._characters += len(text)
+        self._characters += len(text) + _sent(ruling)
         while len(self._rulings) > MAX_ENTRIES or self._characters > MAX_CHARACTERS:
-            (_, dropped), _ruling = self._rulings.popitem(last=False)
-            self._characters -= len(dropped)
+            (_, dropped), forgotten = self._rulings.popitem(last=False)
+            self._characters -= len(dropped) + _sent(forgotten)
 
     def clear(self) -> None:
         """Forget everything."""
         self._rulings.clear()
         self._characters = 0
         self._scopes.clear()
+
+
+def _sent(ruling: Ruling) -> int:
+    """Characters of the text that is sent masked, which is kept too."""
+    return len(ruling.rewritten or "") + sum(map(len, ruling.pieces))

@@ -3,36 +3,30 @@
 from __future__ import annotations
 
 import os
-from asyncio import Transport
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hostagent.intake.destination import destination_of
 from hostagent.policy.match import find_target
 from hostagent.protocols.base import Credential, Session
+from hostagent.protocols.detect import Protocol, detect
+from hostagent.protocols.mysql.config import MysqlConfig
+from hostagent.protocols.mysql.session import MysqlSession
 from hostagent.protocols.postgres.config import PostgresConfig
 from hostagent.protocols.postgres.scram_server import Verifier
 from hostagent.protocols.postgres.session import PostgresSession
 from hostagent.recording import event
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.channel import ChannelError
+from hostagent.runtime.way import Refused
 from hostagent.values.actor import Actor
-from hostagent.values.flow import Endpoint, FlowId, FlowKey
+from hostagent.values.flow import Endpoint
 from hostagent.values.target import Target, UpstreamTls
 
 if TYPE_CHECKING:
+    from hostagent.runtime.flow import Flow
     from hostagent.runtime.worker import Worker
 
-_NOWHERE = Target("", "postgres", UpstreamTls.OFF)  # for a client that is told, in its own protocol, that it may not
 CANARY_ANSWER = b"hostagent: intercepted\n"
-
-
-class Refused(Exception):
-    """The flow is not opened. `reason` is for the event; the client sees its connection reset."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +57,20 @@ class Opened:
         return self.target.server_name or self.destination.address
 
 
-async def open_flow(worker: Worker, flow_id: FlowId, transport: Transport) -> Opened:
-    """Attribute the connection and find its target. Raises Refused, after the refusal was recorded.
-
-    A client that reset its connection before it was accepted took the 4-tuple with it: there is nothing to record.
-    """
-    try:
-        key, destination = destination_of(transport.get_extra_info("socket"))
-    except OSError as error:
-        raise Refused(f"the client was gone before it was accepted: {error.strerror}") from None
-    try:
-        facts = await worker.attribute(key)
-    except ChannelError as error:
-        facts = {"denied": error.what}
-    if "denied" in facts:
-        context = event.FlowContext(flow_id, key, None, None)
-        worker.gate.record(event.flow_refused(context, facts["denied"]))
-        raise Refused(f"not attributed: {facts['denied']}")
-    return await _opened(worker, flow_id, key, destination, facts)
-
-
-async def _opened(
-    worker: Worker, flow_id: FlowId, key: FlowKey, destination: Endpoint, facts: dict[str, Any]
-) -> Opened:
-    actor, policy = Actor.from_json(facts["actor"]), worker.gate.policy
-    target = find_target(policy, destination, frozenset(facts["names"]))
-    context = event.FlowContext(flow_id, key, actor, target)
-    canary = [destination.address, destination.port] in worker.settings["canary"]
-    refusal, login = "", Login()
+async def open_flow(flow: Flow) -> Opened:
+    """Attribute the connection and find its target. Raises Refused, after the refusal was recorded."""
+    worker = flow.worker
+    made = await flow.way.attributed(worker, flow.id, flow.client.transport)
+    target = find_target(worker.gate.policy, made.destination, made.names)
+    context = event.FlowContext(flow.id, made.key, made.actor, target)
+    if made.through:
+        context.describe({"through": made.through})
+    canary = [made.destination.address, made.destination.port] in worker.settings["canary"]
+    refusal, login, first = "", Login(), b""
     if target is None:
-        refusal = f"denied: no target of the policy covers {destination}"
-        target = _NOWHERE
+        refusal = f"denied: no target of the policy covers {made.destination}"
+        if not canary:
+            first = await flow.way.first_bytes(flow.client)
     elif target.login:
         try:
             login = await worker.login(target.name)
@@ -104,9 +81,35 @@ async def _opened(
         worker.journal.append(event.flow_refused(context, refusal) if refused else event.flow_opened(context))
     except RecordingError as error:
         raise Refused(f"not recorded: {error.what}") from None
-    session = PostgresSession(_config(worker, target, login))
+    found = target or _nowhere(first)
+    host = found.server_name or made.destination.address or min(made.names, default="")
+    session = await _session(flow, found, login, context, host, refusal)
     answer = CANARY_ANSWER if canary else b""
-    return Opened(actor, target, destination, context, session, refusal, answer, login.client_pem)
+    return Opened(made.actor, found, made.destination, context, session, refusal, answer, login.client_pem)
+
+
+def _nowhere(first: bytes) -> Target:
+    """A target for a client that is told in its own protocol, known by its first bytes, that it may not.
+
+    One that says nothing waits for its server's greeting, as those of MySQL do.
+    """
+    if not first:
+        return Target("", "mysql", UpstreamTls.OFF)
+    found = detect(first)
+    protocol = "ssh" if found is not None and found.protocol is Protocol.SSH else "postgres"
+    return Target("", protocol, UpstreamTls.OFF)
+
+
+async def _session(
+    flow: Flow, target: Target, login: Login, context: event.FlowContext, host: str, refusal: str
+) -> Session:
+    if target.protocol == "ssh":
+        from hostagent.runtime.ssh.opening import ssh_session  # loaded when the first such flow comes
+
+        return await ssh_session(flow, target, context, host, refusal)
+    if target.protocol == "mysql":
+        return MysqlSession(MysqlConfig(target.name, target.tls, login.credential, os.urandom))
+    return PostgresSession(_config(flow.worker, target, login))
 
 
 def _config(worker: Worker, target: Target, login: Login) -> PostgresConfig:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from hostagent.errors import HostError
 from hostagent.runtime.tls import Tls
-from hostagent.upstream.connect import connect
 from hostagent.upstream.verify import context_for
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ async def reach_upstream(flow: Flow) -> None:
         flow.guarded(lambda: facts.session.upstream_lost(facts.refusal))
         return
     try:
-        await connect(facts.destination, lambda: flow.upstream.protocol)
+        await flow.way.connect(facts.destination, flow.upstream)
     except OSError as error:
         reason = f"the upstream {facts.destination} cannot be reached: {error.strerror or 'no answer'}"
         flow.guarded(lambda: facts.session.upstream_lost(reason))
@@ -58,12 +57,14 @@ async def reach_upstream(flow: Flow) -> None:
 
 
 async def find_cancel_key(flow: Flow, issued: bytes) -> None:
-    """Find what a cancel request means; the flow ends where it means nothing."""
+    """Find what a cancel request means; the flow ends where it means nothing, and was all that the flow was for."""
     found = await flow.worker.find_cancel_key(flow.facts, issued)
-    if not found:
-        flow.end("a cancel request with an unknown key" if found is None else "")
-    else:
+    if found:
         flow.guarded(lambda: flow.facts.session.cancel_found(found))
+    elif flow.facts.session.goes_on_without_cancel:
+        flow.guarded(lambda: flow.facts.session.cancel_not_found(found is not None))
+    else:
+        flow.end("a cancel request with an unknown key" if found is None else "")
 
 
 def why_lost(error: Exception | None) -> str:

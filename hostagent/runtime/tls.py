@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import encodings.idna  # noqa: F401  # ssl looks it up at the first server name, when its file may be out of reach
 import ssl
-from typing import Any
+from typing import Any, Final
 
-READ_SIZE = 16 << 10  # plaintext taken at once: what a TLS record holds at most (RFC 8446 section 5.1)
+READ_SIZE: Final = 16 << 10  # plaintext taken at once: what a TLS record holds at most (RFC 8446 section 5.1)
 
 
 class Tls:
@@ -23,6 +23,7 @@ class Tls:
         inner: Any = getattr(self._tls, "_sslobj", self._tls)  # its methods without a Python frame around each
         self._read, self._write, self._pending = inner.read, inner.write, inner.pending
         self._fill, self._drain = self._in.write, self._out.read
+        self._fed = 0  # bytes of the last ciphertext: its plaintext has fewer
         self.established = False
         self.closed = False  # the peer said close_notify
 
@@ -35,27 +36,28 @@ class Tls:
         self.established = True
         return True
 
-    def feed(self, data: bytes | memoryview) -> None:
+    def feed(self, data: bytes) -> None:
         """Ciphertext from the peer."""
         self._fill(data)
+        self._fed = len(data)
 
     def read(self) -> bytes:
         """All plaintext that can be read now. Raises ssl.SSLError."""
-        first = self._record()
+        first = self._record(min(READ_SIZE, self._fed) or READ_SIZE)
         if not self._in.pending and not self._pending():
             return first
         pieces = [first]
         while (self._in.pending or self._pending()) and not self.closed:
-            piece = self._record()
+            piece = self._record(READ_SIZE)
             if not piece:
                 break
             pieces.append(piece)
         return b"".join(pieces)
 
-    def _record(self) -> bytes:
+    def _record(self, most: int) -> bytes:
         """The plaintext of at most one record; empty when none is whole, or when the peer has closed."""
         try:
-            piece: bytes = self._read(READ_SIZE)
+            piece: bytes = self._read(most)
         except ssl.SSLWantReadError:
             return b""
         except ssl.SSLZeroReturnError:

@@ -128,6 +128,12 @@ class AskedWhenRun:
         return ruling
 
 
+def client_left(transport: asyncio.Transport) -> bool:
+    """Whether the peer of a client leg is gone. A channel within another flow has no socket: it says so itself."""
+    sock: socket.socket | None = transport.get_extra_info("socket")
+    return transport.is_closing() if sock is None else hung_up(sock)
+
+
 def hung_up(sock: socket.socket) -> bool:
     """Whether the peer has ended its side, also while unread bytes stand before the end and nobody reads them.
 

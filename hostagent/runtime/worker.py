@@ -19,8 +19,9 @@ import ssl
 import sys
 import time
 from collections.abc import Coroutine
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -30,7 +31,7 @@ from hostagent.pki.leaf import leaf_der, server_context
 from hostagent.policy.detectors import Detectors, detectors_for
 from hostagent.policy.masks import masks_for
 from hostagent.policy.model import Policy
-from hostagent.privilege import give_up
+from hostagent.privilege import give_up, readable_by_all
 from hostagent.protocols.base import Credential
 from hostagent.protocols.detect import detect
 from hostagent.protocols.postgres.scram import SaltedPasswords
@@ -45,10 +46,14 @@ from hostagent.runtime.limits import Limits
 from hostagent.runtime.masking import CATALOG_SECONDS
 from hostagent.runtime.opening import Login, Opened
 from hostagent.runtime.waiting import Waiting
+from hostagent.runtime.way import TCP, Way
 from hostagent.sql.masking.values import Masks
 from hostagent.upstream.verify import end_point_binding
 from hostagent.values.flow import FlowId, FlowKey
 from hostagent.values.target import Target
+
+if TYPE_CHECKING:
+    from hostagent.runtime.ssh.identity import Identity
 
 log = logging.getLogger("hostagent.worker")
 
@@ -73,7 +78,8 @@ class Worker:
             "approval.end_flows": self._on_end_flows,
             "limit.recall": self._on_recall,
         }
-        self._channel = Channel(channel, handlers)
+        self.channel = self._channel = Channel(channel, handlers)
+        self.identity: Identity | None = None  # to SSH clients; made when the first one comes
         self._listeners = listeners
         self._index = index
         self._prefix = f"{time.time_ns() // 1_000_000:x}{index:02x}"
@@ -116,10 +122,14 @@ class Worker:
         self._tasks.create_task(work)
 
     def _accept(self) -> asyncio.BaseProtocol:
+        return self.new_flow(TCP).client.protocol
+
+    def new_flow(self, way: Way) -> Flow:
+        """A flow that came this way. Its client leg is opened next."""
         self._accepted += 1
-        flow = Flow(self, FlowId(f"{self._prefix}-{self._accepted:x}"))
+        flow = Flow(self, FlowId(f"{self._prefix}-{self._accepted:x}"), way)
         self._flows.add(flow)
-        return flow.client.protocol
+        return flow
 
     # what flows ask for
 
@@ -292,6 +302,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--listen", type=int, action="append", default=[])
     parser.add_argument("--become", type=int, nargs=2, required=True, metavar=("UID", "GID"))
     args = parser.parse_args(argv)
+    library = find_spec("asyncssh")
+    if library is None or not all(readable_by_all(Path(file)) for file in (__file__, library.origin or "/nowhere")):
+        import hostagent.runtime.ssh.opening  # noqa: F401  usually loaded when the first SSH flow comes
     give_up(*args.become)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a flow has two sockets and a recording

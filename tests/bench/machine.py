@@ -14,6 +14,7 @@ _VERSIONS = {
     "PostgreSQL": ["pgbench", "--version"],
     "pgbouncer": ["pgbouncer", "--version"],
     "haproxy": ["haproxy", "-v"],
+    "OpenSSH": ["ssh", "-V"],
 }
 
 
@@ -37,6 +38,6 @@ def _processor() -> str:
 
 
 def _version(command: list[str]) -> str:
-    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True).stdout
     found = re.search(r"\d+\.\d[\d.]*", text)
     return found[0] if found else "unknown"

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.bench import bulk, load, ways
+from tests.bench import beside, bulk, load, ways
 from tests.bench.stage import USER, Stage, environment
 from tests.lab.lock import kernel_lock
 
@@ -59,6 +59,8 @@ def slices(extent: Extent) -> list[Slice]:
             chosen.append(_bulk(tls, leg))
     if "connections" in extent.groups:
         chosen += [_connections(extent), _first_bytes()]
+    if "beside" in extent.groups:
+        chosen += [_beside_a_stream(extent), _beside_idle_sessions(extent)]
     return chosen
 
 
@@ -109,6 +111,32 @@ def _first_bytes() -> Slice:
                     yield {"kind": "first_byte", "until": until, "way": way.name, "p50_us": p50, "p99_us": p99}
 
     return Slice("connect to first byte", 3 * len(makers), run)
+
+
+def _beside_a_stream(extent: Extent) -> Slice:
+    makers = [ways.direct, ways.pgbouncer, ways.one_worker]
+
+    def run(stage: Stage, number: int) -> Iterator[Row]:
+        with _side_by_side(stage, True, makers, number) as standing:
+            for way in standing:
+                load.pgbench(way, "prepared", 1, WARM_UP, tls=True)
+            for way in standing:
+                yield {"kind": "beside", "what": "nothing", **_row(way, beside.queries(way, extent.seconds))}
+                with beside.streaming(way):
+                    yield {"kind": "beside", "what": "a stream", **_row(way, beside.queries(way, extent.seconds))}
+
+    return Slice("small queries beside a stream", 2 * len(makers), run)
+
+
+def _beside_idle_sessions(extent: Extent) -> Slice:
+    def run(stage: Stage, number: int) -> Iterator[Row]:
+        with _side_by_side(stage, True, [ways.one_worker], number) as (way,):
+            load.pgbench(way, "prepared", 1, WARM_UP, tls=True)
+            yield {"kind": "idle", "sessions": 0, **_row(way, beside.queries(way, extent.seconds))}
+            with beside.idle(way) as idle:
+                yield {"kind": "idle", **asdict(idle), **_row(way, beside.queries(way, extent.seconds))}
+
+    return Slice("small queries beside idle sessions", 2, run)
 
 
 def _bulk(tls: bool, leg: str) -> Slice:

@@ -15,6 +15,7 @@ Row = dict[str, Any]
 Costs = dict[str, dict[str, float]]
 
 OURS, MARK_OF = "hostagent", "pgbouncer"
+SSH_WAYS = ("direct", "ssh-mitm", "hostagent")
 WAYS = ("direct", "pgbouncer", "pgbouncer, no reuse", "haproxy", "hostagent")
 PROFILED_CLIENTS = 8
 
@@ -59,7 +60,10 @@ def grids(rows: Sequence[Row], alone: Costs) -> list[Grid]:
         _first_byte(medians),
         _bulk(medians),
         _memory(medians),
+        _beside(medians),
+        _idle(medians),
         _shares(medians, alone),
+        _ssh(medians),
     ]
     return [grid for grid in made if grid.lines]
 
@@ -173,6 +177,41 @@ def _memory(medians: Medians) -> Grid:
             lines.append((f"{case['transfer']}, {_legs(case['tls'])}", *(f"{mb:,.1f}" for mb in figures)))
     heads = ("transfer", "before", "peak", "growth")
     return Grid("The worker's resident memory in bulk, MB (the round that grew most)", heads, lines)
+
+
+def _beside(medians: Medians) -> Grid:
+    lines = []
+    for case in medians.cases("beside", "what"):
+        for way in (way for way in WAYS if medians.rows(way=way, **case)):
+            fields = [medians.of(field, way=way, **case) for field in ("tps", "p50_us", "p99_us")]
+            lines.append((case["what"], way, *(_text(value, "{:,.0f}") for value in fields)))
+    heads = ("beside", "way", "a second", "p50 µs", "p99 µs")
+    return Grid("Small queries of 4 clients in one worker, prepared, TLS on both legs", heads, lines)
+
+
+def _idle(medians: Medians) -> Grid:
+    lines = []
+    for case in medians.cases("idle", "sessions"):
+        fields = [medians.of(field, **case) for field in ("tps", "p50_us", "p99_us")]
+        memory = [medians.of(field, **case) if case["sessions"] else None for field in ("pss_kb", "rss_kb")]
+        cells = [*(_text(value, "{:,.0f}") for value in fields), *(_text(value, "{:.1f}") for value in memory)]
+        lines.append((f"{case['sessions']:,}", *cells))
+    heads = ("idle sessions", "a second", "p50 µs", "p99 µs", "kB of PSS a session", "kB of RSS a session")
+    return Grid(
+        "Small queries of 4 clients beside idle sessions in one worker, prepared, TLS on both legs", heads, lines
+    )
+
+
+def _ssh(medians: Medians) -> Grid:
+    lines = []
+    for case in medians.cases("ssh", "what"):
+        values = [_text(medians.of("value", way=way, **case), "{:,.0f}") for way in SSH_WAYS]
+        ratios = [_text(_ratio(medians, "value", case, other), "{:.2f}") for other in SSH_WAYS[:2]]
+        cpu = [_text(medians.of("cpu_ms", way=way, **case), "{:.2f}") for way in SSH_WAYS[1:]]
+        lines.append((case["what"], *values, *ratios, *cpu))
+    ratio_heads = [f"of {way}'s" for way in SSH_WAYS[:2]]
+    heads = ("SSH", *SSH_WAYS, *ratio_heads, *(f"{way} CPU ms" for way in SSH_WAYS[1:]))
+    return Grid("SSH; CPU is the proxy's for one connection, one command, one MB", heads, lines)
 
 
 def _shares(medians: Medians, alone: Costs) -> Grid:

@@ -1,6 +1,6 @@
-"""The bench: hostagent on its real path beside no proxy, pgbouncer and haproxy. As root: `make bench`, or
+"""The bench: hostagent on its real path beside no proxy, pgbouncer, haproxy and ssh-mitm. As root: `make bench`, or
 
-    .venv/bin/python tests/bench/run.py [--quick] [--rounds N] [--seconds S] [--only query,connections,bulk,costs]
+    .venv/bin/python tests/bench/run.py [--quick] [--rounds N] [--seconds S] [--only GROUP,GROUP]
 
 Prints tables of medians with the ratios, and writes build/bench/report.md and report.json after every slice.
 """
@@ -20,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # run as a file, Python would look beside it only
 
-from tests.bench import costs, machine, report  # noqa: E402
+from tests.bench import bench_ssh, costs, machine, report  # noqa: E402
 from tests.bench.plan import CLIENTS, Extent, Row, slices  # noqa: E402
 from tests.bench.stage import stage  # noqa: E402
 
-GROUPS = ("query", "connections", "bulk", "costs")
+GROUPS = ("query", "connections", "bulk", "beside", "costs", "ssh")
 OUT = ROOT / "build" / "bench"
 WIDTH = 140  # of tables that no terminal shows
 
@@ -41,7 +41,11 @@ def main() -> int:
     extent = Extent(seconds, (8,) if arguments.quick else CLIENTS, groups)
     facts = {**machine.facts(), "seconds_per_run": seconds}
     alone = costs.measure() if "costs" in groups else {}
-    rows = _measure(extent, 1 if arguments.quick else arguments.rounds, facts, alone)
+    rounds = 1 if arguments.quick else arguments.rounds
+    rows = _measure(extent, rounds, facts, alone) if slices(extent) else []
+    if "ssh" in groups:
+        rows += bench_ssh.rows(rounds)
+        _write({**facts, "rounds": rounds}, rows, alone)
     report.show(Console(width=None if sys.stdout.isatty() else WIDTH), facts, rows, alone)
     return os.EX_OK
 

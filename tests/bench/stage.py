@@ -17,6 +17,7 @@ from tests.netns.topology import DATABASE
 
 NAME = f"habench{os.getpid()}"  # two benches on a machine are strangers to each other
 USER = "trusting"  # logs in without a password on every way, so that connections cost the same
+CONNECTIONS = 2_100  # those that stand idle, and those that query meanwhile
 SCALE = 10  # pgbench: a million accounts
 WIDE_ROWS, WIDE_BYTES = 500_000, 1_000  # 500 MB as COPY writes it
 
@@ -55,7 +56,7 @@ def stage() -> Iterator[Stage]:
         lab = Lab(NAME)
         stack.callback(lab.remove)
         lab.make()
-        postgres = Postgres((DATABASE[4],), netns=lab.db)
+        postgres = Postgres((DATABASE[4],), netns=lab.db, settings=(f"max_connections={CONNECTIONS}",))
         stack.callback(_stop, postgres)
         postgres.start()
         postgres.sql(_TABLES)

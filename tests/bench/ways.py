@@ -88,24 +88,31 @@ def haproxy(stage: Stage, tls: bool) -> Iterator[Way]:
 
 
 @contextlib.contextmanager
-def hostagent(stage: Stage, tls: bool, more: str = "") -> Iterator[Way]:
+def hostagent(stage: Stage, tls: bool, more: str = "", workers: int | None = None) -> Iterator[Way]:
     """The real daemon, deciding and recording; the client is started by `hostagent run` and dials the database.
 
-    `more` is put behind its policy.
+    `more` is put behind its policy. `workers`: one for each core where it is not said.
     """
     upstream = f"verify-full, ca_file: {stage.postgres.ca_file}, server_name: {SERVER_NAME}" if tls else '"off"'
     policy = _POLICY.format(address=DATABASE[4], port=PORT, tls=upstream) + more
-    settings = {"recording": {"max_session_bytes": RECORDING_BYTES}, "workers": os.cpu_count()}
+    settings = {"recording": {"max_session_bytes": RECORDING_BYTES}, "workers": workers or os.cpu_count()}
     agent = Agent(NAME, policy, (f"/{NAME}.slice",), netns=stage.lab.host, settings=settings)
     try:
         agent.start()
         status = json.loads(agent.hostagent("status", "-o", "json"))
-        workers = tuple(child["pid"] for child in status["workers"])
-        pids = (status["pid"], *workers, *(child["pid"] for child in status["analyzers"]))
-        yield Way("hostagent", DATABASE[4], PORT, tuple(agent.command("run", "--")), pids, workers)
+        carrying = tuple(child["pid"] for child in status["workers"])
+        pids = (status["pid"], *carrying, *(child["pid"] for child in status["analyzers"]))
+        yield Way("hostagent", DATABASE[4], PORT, tuple(agent.command("run", "--")), pids, carrying)
     finally:
         if hasattr(agent, "process"):
             agent.stop()
+
+
+@contextlib.contextmanager
+def one_worker(stage: Stage, tls: bool) -> Iterator[Way]:
+    """hostagent with one worker."""
+    with hostagent(stage, tls, workers=1) as way:
+        yield way
 
 
 @contextlib.contextmanager

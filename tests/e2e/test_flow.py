@@ -62,6 +62,33 @@ def test_a_select_answers_and_a_drop_is_refused_while_the_session_goes_on(here: 
     assert here.postgres.sql("SELECT count(*) FROM accounts") == "2"
 
 
+@pytest.mark.parametrize(
+    "text", ["SELEC 1;", "SELECT 'é',\n  2 FORM accounts x;", "SELECT 1 +;", "ALTER ROLE app PASSWORD hunter2;"]
+)
+def test_a_syntax_error_is_what_the_server_would_have_said(here: World, text: str) -> None:
+    script = ("\\set VERBOSITY verbose", "\\set SHOW_CONTEXT never", text, "SELECT 'goes on';")
+    governed, direct = (here.psql(DSN[4], *script, run=run) for run in (here.governed, here.direct))
+    said = [line for line in direct.stderr.splitlines() if not line.startswith("LOCATION:")]
+    if "hunter2" in text:  # what may be a password is not repeated, as it would stand in the recording
+        assert "hunter2" in said[0]
+        said[0] = said[0].partition(" at or near")[0]
+    assert governed.stderr.splitlines() == said
+    assert said[0].split("ERROR:  ")[1].startswith("42601: syntax error")
+    assert said[1].startswith("LINE ") and said[2].strip() == "^"
+    assert governed.stdout == direct.stdout == "goes on\n"
+    assert "hunter2" not in json.dumps(here.events())
+
+
+def test_it_fails_its_transaction_and_is_recorded_as_denied(here: World, steps: Steps) -> None:
+    steps.do("BEGIN")
+    failed = steps.do("SELECT 1 FORM accounts x")
+    assert (failed["error"], failed["transaction"]) == ("42601", "INERROR")
+    assert steps.do("SELECT 1")["error"] == "25P02"
+    assert steps.do("ROLLBACK")["transaction"] == "IDLE"
+    (event,) = here.decided("SELECT 1 FORM accounts x")
+    assert (event["unmapped"]["verdict"], "cannot be parsed" in event["unmapped"]["reason"]) == ("deny", True)
+
+
 def test_what_no_target_covers_is_refused_in_words(here: World) -> None:
     done = here.psql(UNKNOWN, "SELECT 1;")
     assert done.returncode == 2

@@ -134,6 +134,30 @@ def test_what_cannot_be_made_safe_is_denied_and_says_why(here: World, text: str,
     assert after == MASKED
 
 
+def test_a_syntax_error_is_told_as_such(here: World) -> None:
+    failed, after = run(here, "SELECT ssn FORM people x", PEOPLE)
+    assert failed[0] == "42601" and failed[1].startswith('syntax error at or near "people"')
+    assert after == MASKED
+
+
+@pytest.mark.parametrize("first", ["SET search_path TO public, pg_catalog", "CREATE TEMP TABLE own (a int)"])
+def test_a_session_on_its_own_is_masked_for_every_literal(here: World, first: str) -> None:
+    asked = [f"SELECT id, ssn FROM people WHERE id = {n}" for n in (1, 2, 1)]
+    within = ["BEGIN", "SET LOCAL search_path TO public", *asked[:2], "ROLLBACK", *asked]
+    answers = run(here, first, *asked, *within)
+    rows = [[["1", "***"]], [["2", "***"]], [["1", "***"]]]
+    assert answers[1:4] == rows
+    assert answers[6:8] == rows[:2]
+    assert answers[9:] == rows
+
+
+def test_a_temporary_relation_comes_first_and_goes_with_its_transaction(here: World) -> None:
+    asked = "SELECT ssn FROM people WHERE id = 1"
+    made = "CREATE TEMP TABLE people ON COMMIT DROP AS SELECT 1 AS id, 'own' AS ssn"
+    answers = run(here, asked, "BEGIN", made, asked, asked, "COMMIT", asked, asked)
+    assert [answers[n] for n in (0, 3, 4, 6, 7)] == [[["***"]], [["own"]], [["own"]], [["***"]], [["***"]]]
+
+
 def test_a_failed_transaction_denies_and_ends_as_ever(here: World) -> None:
     answers = run(here, "BEGIN", "SELECT nothing FROM plain", "SELECT ssn, 1 FROM people", "ROLLBACK", PEOPLE)
     assert [answers[1][0], answers[3], answers[4]] == ["42703", "ROLLBACK", MASKED]

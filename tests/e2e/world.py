@@ -169,10 +169,13 @@ def target(name: str, number: int, tls: str = "verify-full", port: int = 5432, *
 
 
 @contextlib.contextmanager
-def world(policy: dict[str, Any], server: Postgres | None = None, **settings: Any) -> Iterator[World]:
+def world(
+    policy: dict[str, Any], server: Postgres | None = None, within: tuple[str, ...] = (), **settings: Any
+) -> Iterator[World]:
     """The world, made under the kernel lock and gone afterwards; `settings` are those of `hostagent.yaml`.
 
     `server`: another than the distribution's with the usual settings; not started yet, wherever it says it is.
+    `within`: what the daemon is started by (`Agent.within`).
     """
     with kernel_lock(), contextlib.ExitStack() as stack:
         remove_leftovers()
@@ -188,7 +191,7 @@ def world(policy: dict[str, Any], server: Postgres | None = None, **settings: An
             for family in DATABASE.values():
                 wait_for(family)
         text = json.dumps({"version": 1, **policy}).replace("{ca}", str(postgres.ca_file))
-        agent = Agent(NAME, text, (f"/{NAME}.slice",), netns=lab.host, settings=settings)
+        agent = Agent(NAME, text, (f"/{NAME}.slice",), netns=lab.host, settings=settings, within=within)
         stack.callback(lambda: agent.stop() if hasattr(agent, "process") and agent.directory.exists() else None)
         agent.start()
         yield World(lab, postgres, agent)

@@ -33,13 +33,17 @@ AS_NOBODY = (sys.executable, "-c", _AS_NOBODY)
 
 @dataclass
 class Agent:
-    """One `hostagentd`. `netns`: a named network namespace, or None for the one we are in."""
+    """One `hostagentd`. `netns`: a named network namespace, or None for the one we are in.
+
+    `within`: a command that runs its arguments, put before the daemon's own.
+    """
 
     instance: str
     policy: str
     cgroups: tuple[str, ...]
     netns: str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    within: tuple[str, ...] = ()
 
     def start(self) -> Agent:
         """Start it; returns when it says READY. Raises RuntimeError with its log when it does not."""
@@ -64,7 +68,7 @@ class Agent:
             told.bind(str(notify))
             told.settimeout(READY_DEADLINE)
             self.process = subprocess.Popen(
-                [*self.enter(), BIN / "hostagentd", "--config", self.config],
+                [*self.enter(), *self.within, BIN / "hostagentd", "--config", self.config],
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, "NOTIFY_SOCKET": str(notify)},
             )  # fmt: skip

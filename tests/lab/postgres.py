@@ -58,9 +58,22 @@ class Postgres:
                         "log_min_messages=warning", *self.settings):  # fmt: skip
             command += ["-c", setting]
         self._log = (self.directory / "log").open("wb")
-        self.process = subprocess.Popen(command, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)
-        self._wait()
+        self._command = command
+        self._launch()
         return self
+
+    def restart(self, mode: str, patience: float = 20) -> None:
+        """What `pg_ctl restart -m MODE` does: an orderly stop, then a start; returns when it answers.
+
+        `smart` waits for sessions to end by themselves; those that have not after `patience` seconds are ended.
+        """
+        stop = (self._reachable() / "pg_ctl", "-D", self.directory / "data", "-t", f"{patience:g}", "-m")
+        try:
+            self._as_server(*stop, mode, "stop")
+        except subprocess.CalledProcessError:
+            self._as_server(*stop, "fast", "stop")
+        self.process.wait(10)
+        self._launch()
 
     def sql(self, text: str, database: str = "postgres") -> str:
         """Run SQL as superuser over the server's own unix socket; what psql prints, unaligned."""
@@ -88,6 +101,10 @@ class Postgres:
     def log(self) -> str:
         """What the server logged."""
         return (self.directory / "log").read_text()
+
+    def _launch(self) -> None:
+        self.process = subprocess.Popen(self._command, stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL)
+        self._wait()
 
     def _reachable(self) -> Path:
         """The server's binaries, where the user that runs them gets to: a checkout may be open to root alone."""

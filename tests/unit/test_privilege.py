@@ -6,6 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
+
+from hostagent.privilege import readable_by_all
 
 UNPRIVILEGED = 54321
 REPORT = """
@@ -70,3 +74,18 @@ def _runs(pid: int) -> bool:
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_what_only_root_can_read_is_known() -> None:
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        place = Path(directory) / "package"
+        place.mkdir()
+        Path(directory).chmod(0o755)
+        file = place / "module.py"
+        file.touch(0o644)
+        assert readable_by_all(file)
+        file.chmod(0o600)
+        assert not readable_by_all(file)
+        file.chmod(0o644)
+        place.chmod(0o700)
+        assert not readable_by_all(file)

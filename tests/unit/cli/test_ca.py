@@ -14,6 +14,7 @@ from hostagent.pki.authority import Authority
 from hostagent.pki.constraints import PROBE_NAME
 from tests.unit.pki import private_store
 
+SSH_KEY = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY="
 SYSTEM = """
 import json, sys
 from hostagent.cli import ca
@@ -22,7 +23,8 @@ from hostagent.cli.main import main
 probe = json.loads(open(sys.argv[2]).read())
 ca.call = lambda _, op: probe
 install = ["install", "--system", "--certificate", sys.argv[1]]
-for words in (install, install, ["status"], ["uninstall", "--system"], ["status"], ["uninstall", "--system"]):
+ssh = ["install", "--ssh-known-hosts", "/etc/ssh/ssh_known_hosts"]
+for words in (install, install, ssh, ["status"], ["uninstall", "--system"], ["status"], ["uninstall", "--system"]):
     print(main(["ca", *words]), flush=True)
 """
 
@@ -32,7 +34,7 @@ def probe(tmp_path: Path) -> dict[str, Any]:
     authority = Authority.load_or_create(tmp_path / "ca.pem", tmp_path / "ca.key", ("corp.example",))
     leaf = authority.leaf((PROBE_NAME,))
     given = {"chain_pem": leaf.chain_pem, "key_pem": leaf.key_pem, "permitted": ["corp.example"]}
-    return {"certificate": authority.certificate_pem, **given}
+    return {"certificate": authority.certificate_pem, "ssh_public_key": SSH_KEY, **given}
 
 
 @pytest.fixture
@@ -50,8 +52,9 @@ def test_it_prints_the_certificate(daemon: None, probe: dict[str, Any], capsys: 
 
 
 def test_an_environment_is_installed_asked_and_removed(
-    daemon: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    daemon: None, probe: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    del probe["ssh_public_key"]  # as where no target speaks SSH
     directory = tmp_path / "trust"
     assert told(capsys, "install", "--environment", directory)[1] == f"written: {directory}/hostagent-ca.env\n"
     assert "was written already" in told(capsys, "install", "--environment", directory)[1]
@@ -73,11 +76,21 @@ def test_the_systems_store(tmp_path: Path, probe: dict[str, Any]) -> None:
     (tmp_path / "probe.json").write_text(json.dumps(probe))
     done = private_store.run(tmp_path / "copies", SYSTEM, tmp_path / "ca.pem", tmp_path / "probe.json")
     words = [line for line in done.stdout.splitlines() if line.startswith(("installed", "was ", "removed"))]
-    assert [word.split(":")[0] for word in words] == ["installed", "was installed already", "removed", "was not there"]
-    first, second = done.stdout.split("removed:")
-    for runtime in ("openssl", "curl", "git", "python", "go"):
+    said = ["installed", "was installed already", "installed", "removed", "removed", "was not there", "was not there"]
+    assert [word.split(":")[0] for word in words] == said, done.stdout + done.stderr
+    first, _, second = done.stdout.split("removed:")
+    for runtime in ("openssl", "curl", "git", "python", "go", "ssh"):
         assert any(line.split()[0] == runtime and "PASS" in line for line in first.splitlines() if line), first
         assert any(line.split()[0] == runtime and "FAIL" in line for line in second.splitlines() if line), second
+
+
+def test_a_known_hosts_file_is_named(daemon: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys, "--ssh")[:2] == (0, f"{SSH_KEY}\n")
+    file = tmp_path / "known_hosts"
+    for words in (["installed"], ["was installed already"]):
+        assert told(capsys, "install", "--ssh-known-hosts", file)[:2] == (0, f"{words[0]}: {file}\n")
+    assert file.read_text() == f"@cert-authority * {SSH_KEY} hostagent-ca\n"
+    assert told(capsys, "uninstall", "--ssh-known-hosts", file)[:2] == (0, f"removed: {file}\n") and not file.exists()
 
 
 @pytest.mark.parametrize(

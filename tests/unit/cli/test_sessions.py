@@ -7,6 +7,7 @@ import json
 import time
 from pathlib import Path
 
+import dpkt
 import pytest
 
 from hostagent.cli import sessions
@@ -17,6 +18,7 @@ from hostagent.recording.capture import SessionRecording
 from hostagent.recording.directory import Directory
 from hostagent.recording.journal import Journal
 from hostagent.values.flow import Endpoint, FlowId, FlowKey
+from tests.unit.recording.ssh_session import record
 
 
 @pytest.fixture
@@ -84,3 +86,56 @@ def test_export(state: Directory, capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_id_is_told(state: Directory) -> None:
     with pytest.raises(FileError, match="no such recording"):
         call(state, "play", "f00-9")
+
+
+@pytest.fixture
+def ssh(tmp_path: Path) -> Directory:
+    directory = Directory(tmp_path / "ssh")
+    directory.sessions.mkdir(parents=True)
+    key = FlowKey(Endpoint("10.0.0.9", 40000), Endpoint("10.0.0.5", 22))
+    record(directory.sessions, event.FlowContext(FlowId("f00-2"), key, None, None)).close()
+    return directory
+
+
+def test_show_lists_channels_operations_and_decisions(ssh: Directory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(ssh, "show", "f00-2") == 0
+    shown = capsys.readouterr().out
+    assert "channel 1: exec cat -  exit status 3\n" in shown and "(decision f00-1.1)" in shown
+    assert "write /srv/a: 12 bytes, sha256 abab" in shown and "deny by no-secrets" in shown
+    assert "hello" not in shown
+    assert call(ssh, "show", "f00-2", "-o", "json") == 0
+    assert [c["request"] for c in json.loads(capsys.readouterr().out)["channels"]] == ["exec", "shell", "subsystem", ""]
+
+
+def test_play_a_channel(ssh: Directory, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(ssh, "play", "f00-2", "--channel", "1", "--no-wait") == 0
+    assert capsys.readouterr().out.endswith("hello ä\noops\n")
+    began = time.monotonic()
+    assert call(ssh, "play", "f00-2", "--channel", "1", "--max-wait", "0.1", "--speed", "2") == 0
+    assert 0.2 <= time.monotonic() - began < 2.0
+    with pytest.raises(FileError, match="no channel 9"):
+        call(ssh, "play", "f00-2", "--channel", "9")
+
+
+def test_export_a_channel(ssh: Directory, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cast = tmp_path / "two.cast"
+    assert call(ssh, "export", "f00-2", "--asciicast", "--channel", "2", "-o", str(cast)) == 0
+    header, *events = (json.loads(line) for line in cast.read_text().splitlines())
+    assert header["width"] == 100 and [code for _, code, _ in events] == ["o", "i", "r", "o"]
+    with pytest.raises(FileError, match="channels 1, 2, 3, 4"):
+        call(ssh, "export", "f00-2", "--asciicast")
+    assert call(ssh, "export", "f00-2", "--format", "text", "--channel", "2") == 0
+    assert capsys.readouterr().out == "$ ls\na b\n"
+    assert call(ssh, "export", "f00-2", "--format", "json") == 0
+    assert [json.loads(line).get("channel") for line in capsys.readouterr().out.splitlines()] == [None, 1, 2, 3, 4]
+
+
+def test_export_packets(
+    ssh: Directory, state: Directory, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    file = tmp_path / "out.pcap"
+    assert call(ssh, "export", "f00-2", "--pcap", "-o", str(file)) == 0
+    with file.open("rb") as read:
+        assert any(b"question" in data for _, data in dpkt.pcap.Reader(read))
+    assert call(state, "export", "f00-1", "--pcap") == 0
+    assert b"SELECT 1" in capfdbinary.readouterr().out

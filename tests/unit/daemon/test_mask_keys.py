@@ -40,7 +40,9 @@ def test_only_targets_that_a_mask_is_for_have_a_key(tmp_path: Path) -> None:
     assert MaskKeys(tmp_path / "mask.key").of(policy(tmp_path / "p", "shop")).keys() == {"shop"}
 
 
-@pytest.mark.parametrize(("content", "mode", "why"), [(b"x" * 31, 0o600, "32 bytes"), (b"x" * 32, 0o644, "others")])
+@pytest.mark.parametrize(
+    ("content", "mode", "why"), [(b"x" * 31, 0o600, "32 bytes"), (b"x" * 32, 0o644, "other users")]
+)
 def test_a_key_that_is_wrong_or_public_is_refused(tmp_path: Path, content: bytes, mode: int, why: str) -> None:
     path = tmp_path / "mask.key"
     path.write_bytes(content)

@@ -9,6 +9,8 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -21,6 +23,7 @@ from hostagent.daemon.logins import Logins
 from hostagent.daemon.places import Places
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.pool import Pool, Sockets, Spots
+from hostagent.daemon.ssh_calls import SshCalls
 from hostagent.daemon.target_names import TargetNames
 from hostagent.daemon.worker_calls import WorkerCalls
 from hostagent.daemon.workers import Worker, listen_unix
@@ -92,6 +95,7 @@ def play(scenario: Scenario, places: Places, tmp_path: Path, policy_directory: P
                 ready=pool.ready,
                 approvals=Approvals(policies, pool.tell, lambda _: None),
                 counting=Counting(policies, pool.tell, tmp_path),
+                ssh=cast(SshCalls, SimpleNamespace(handlers=dict)),
             )
             async with asyncio.TaskGroup() as tasks:
                 for keeper in pool.fill(2, 1, calls):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +18,7 @@ from hostagent.daemon.counts import Counts
 from hostagent.daemon.limits import Counting
 from hostagent.daemon.logins import Logins
 from hostagent.daemon.policies import PolicyInForce
+from hostagent.daemon.ssh_calls import SshCalls
 from hostagent.daemon.target_names import TargetNames
 from hostagent.daemon.worker_calls import WorkerCalls
 from hostagent.errors import HostError
@@ -71,6 +73,7 @@ class Fixture:
             ready=self.ready.append,
             approvals=self.approvals,
             counting=Counting(self.policies, self.tell, tmp_path),
+            ssh=cast(SshCalls, SimpleNamespace(handlers=dict)),
         )
 
     async def tell(self, worker: str, operation: str, args: dict[str, Any]) -> dict[str, Any]:

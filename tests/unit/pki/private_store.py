@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PLACES = ("/etc/ssl", "/usr/local/share/ca-certificates", "/etc/pki")
+PLACES = ("/etc/ssl", "/etc/ssh", "/usr/local/share/ca-certificates", "/etc/pki")
 _SCRIPT = """
 set -e
 for place in {places}; do

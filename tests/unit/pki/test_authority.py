@@ -57,7 +57,7 @@ def test_the_ca_is_made_once_and_its_key_is_private(files: tuple[Path, Path]) ->
 def test_a_key_that_others_can_read_is_refused(files: tuple[Path, Path]) -> None:
     Authority.load_or_create(*files)
     files[1].chmod(0o644)
-    with pytest.raises(FileError, match="0600"):
+    with pytest.raises(FileError, match="other users can read"):
         Authority.load_or_create(*files)
 
 

@@ -14,7 +14,7 @@ and no byte of a denied or unanswered text is ever among those for the upstream.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hostagent.protocols.base import Command, Decide, Leg, Request, Session
 from hostagent.values.decision import Decision, Ruling, Verdict
@@ -65,6 +65,7 @@ class Allowed:
     text: str | None = None
     verdict: Verdict = Verdict.ALLOW
     rewritten: str | None = None
+    shape: tuple[str | None, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class Denied:
     reason: str = "no"
     rule: str = "r"
     text: str | None = None
+    told: str = ""
+    position: int = 0
 
 
 Event = (
@@ -164,15 +167,16 @@ class Player:
                 session.tls_started(leg, binding)
             case CancelFound(key):
                 session.cancel_found(key)
-            case Allowed(kinds, settings, text, verdict, rewritten):
-                self._answer(Ruling(verdict, "r", "yes", kinds, text=text, settings=settings, rewritten=rewritten))
+            case Allowed(kinds, settings, text, verdict, rewritten, shape):
+                sent = Ruling(verdict, "r", "yes", kinds, text=text, settings=settings, rewritten=rewritten)
+                self._answer(replace(sent, shape=shape))
             case Sealed(forbidden):
                 session.sealed = True
                 session.forbidden = set(forbidden)
             case LooksUp(question):
                 session.look_up(question)
-            case Denied(reason, rule, text):
-                self._answer(Ruling(Verdict.DENY, rule, reason, text=text))
+            case Denied(reason, rule, text, told, position):
+                self._answer(Ruling(Verdict.DENY, rule, reason, text=text, told=told, position=position))
 
     def _answer(self, ruling: Ruling) -> None:
         request, self.asked = self.asked, None

@@ -49,7 +49,7 @@ def test_postgres(code: int) -> None:
     assert all(detect(packet[:n]) is None for n in range(8))
 
 
-@pytest.mark.parametrize("data", [b"GET / HTTP/1.1", b"SSH-2.0-x", bytes(8), b"\0\0\0\x08\0\2\0\0", b"\x16\x02abc"])
+@pytest.mark.parametrize("data", [b"GET / HTTP/1.1", bytes(8), b"\0\0\0\x08\0\2\0\0", b"\x16\x02abc"])
 def test_others_are_unknown(data: bytes) -> None:
     assert detect(data) == UNKNOWN
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,25 +12,28 @@ import pytest
 from hostagent.limits.purse import Tally
 from hostagent.policy.load import load_policy
 from hostagent.policy.model import Policy
-from hostagent.protocols.base import Finished, Phase, Request
+from hostagent.protocols.base import Finished, LookedUp, Phase, Request
 from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime import gate as gate_module
 from hostagent.runtime.gate import Gate
 from hostagent.runtime.limits import Counted, Limits
-from hostagent.runtime.masking import LookupFailed
+from hostagent.runtime.masking import LookupFailed, Place
 from hostagent.runtime.waiting import AskedWhenRun
 from hostagent.sql.analysis import Analysis, Unanalyzed
-from hostagent.sql.masking.values import Mask, MaskKind, Masks
+from hostagent.sql.masking.values import Masks
 from hostagent.sql.postgres import analyze
-from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
+from hostagent.values.decision import Decision, Outcome, Verdict
 from hostagent.values.flow import Endpoint, FlowId, FlowKey
 
 POLICY = """
 version: 1
 targets: [{name: orders, protocol: postgres, match: {addresses: [10.0.0.5]}, tls: {upstream: "off"}}]
 rules:
-  - {name: read, actors: "*", targets: orders, allow: {kinds: [read, create], relations: "*"}}
+  - name: read
+    actors: "*"
+    targets: orders
+    allow: {kinds: [select, insert, create, transaction, set], relations: "*"}
 """
 
 
@@ -66,8 +68,13 @@ class Asker:
         self.context = FlowContext(FlowId("f"), key, None, None)
         self.gated = False
         self.scope = None
+        self.words = None
         self.masks: Masks | None = None
         self.apart = False
+        self.place: Place | None = None
+        self.unsettled = False
+        self.lookups: list[str] = []
+        self.answers: Callable[[str], LookedUp] | None = None  # of the server
         self.counted: Counted = ()
         self.tally: Tally | None = None
         self.prepared = AskedWhenRun()
@@ -89,8 +96,11 @@ class Asker:
             decision, self.given = self.given, None
             self.decided(Request(1, Phase.EXECUTE, ""), decision)
 
-    async def look_up(self, question: str) -> str:
-        raise LookupFailed("not here")
+    async def look_up(self, question: str) -> LookedUp:
+        self.lookups.append(question)
+        if self.answers is None:
+            raise LookupFailed("not here")
+        return self.answers(question)
 
     def unrecorded(self, error: RecordingError) -> None:
         self.given = None
@@ -139,7 +149,7 @@ def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
         async def main() -> None:
             stage = Stage(policy)
 
-            async def here(_path: str, text: str, _timeout: float) -> Analysis | Unanalyzed:
+            async def here(_path: str, text: str, _timeout: float, **_: object) -> Analysis | Unanalyzed:
                 stage.analyzed.append(text)
                 return analyze(text)
 
@@ -249,72 +259,11 @@ def test_preparing_gives_an_event_only_when_it_is_denied(play: Play) -> None:
 def test_a_new_policy_is_asked_anew(play: Play, tmp_path: Path) -> None:
     async def scenario(stage: Stage) -> None:
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
-        (tmp_path / "policy.yaml").write_text(POLICY.replace("kinds: [read, create]", "kinds: write"))
+        (tmp_path / "policy.yaml").write_text(
+            POLICY.replace("kinds: [select, insert, create, transaction, set]", "kinds: drop")
+        )
         stage.gate.replace_policy(load_policy(tmp_path))
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.DENY
-
-    play(scenario)
-
-
-MASKS = Masks((Mask("m", MaskKind.REDACT, ("app.users.ssn",)),))
-
-
-@pytest.mark.parametrize(
-    ("schemas", "forgotten", "times"),
-    [(("public",), False, 1), (("public",), True, 2), (None, False, 2)],
-    ids=["remembered", "the catalog may have changed", "no known search path"],
-)
-def test_a_masked_text_is_remembered_while_its_catalog_holds(
-    play: Play, monkeypatch: pytest.MonkeyPatch, schemas: tuple[str, ...] | None, forgotten: bool, times: int
-) -> None:
-    rewritten: list[str] = []
-
-    async def masked(_path: str, _asker: object, request: Request, ruling: Ruling, _masks: Masks) -> Ruling:
-        rewritten.append(request.text)
-        return replace(ruling, rewritten="select 1")
-
-    async def scenario(stage: Stage) -> None:
-        stage.asker.masks = MASKS
-        monkeypatch.setattr(gate_module, "masked", masked)
-        for _ in range(2):
-            decision = await stage.ask("SELECT a FROM t", schemas=schemas)
-            assert decision.ruling.rewritten == "select 1"
-            if forgotten:
-                stage.gate.forget_catalogs()
-        assert len(rewritten) == times
-        assert b"select 1" not in b"".join(stage.journal.lines)
-
-    play(scenario)
-
-
-def test_who_may_have_temporary_relations_shares_no_masked_text(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def masked(_path: str, asker: Asker, request: Request, ruling: Ruling, _masks: Masks) -> Ruling:
-        return replace(ruling, rewritten="of its own" if asker.apart else "of all")
-
-    async def scenario(stage: Stage) -> None:
-        monkeypatch.setattr(gate_module, "masked", masked)
-        stage.asker.masks = MASKS
-        assert (await stage.ask("SELECT a FROM t", schemas=("public",))).ruling.rewritten == "of all"
-        await stage.ask("CREATE TEMP TABLE t (a int)", schemas=("public",))
-        assert (await stage.ask("SELECT a FROM t", schemas=("public",))).ruling.rewritten == "of its own"
-
-    play(scenario)
-
-
-def test_a_masked_text_is_not_remembered_for_other_literals_nor_without_masks(
-    play: Play, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def masked(_path: str, _asker: object, request: Request, ruling: Ruling, _masks: Masks) -> Ruling:
-        return replace(ruling, rewritten="masked: " + request.text)
-
-    async def scenario(stage: Stage) -> None:
-        monkeypatch.setattr(gate_module, "masked", masked)
-        stage.asker.masks = MASKS
-        for text in ("SELECT a FROM t WHERE b = 1", "SELECT a FROM t WHERE b = 2"):
-            assert (await stage.ask(text, schemas=("public",))).ruling.rewritten == "masked: " + text
-        stage.asker.masks = None
-        stage.asker.scope = None
-        assert (await stage.ask("SELECT a FROM t WHERE b = 1", schemas=("public",))).ruling.rewritten is None
 
     play(scenario)
 
@@ -342,6 +291,10 @@ def test_a_text_that_cannot_be_parsed_is_recorded_up_to_its_password(play: Play)
         assert denied.ruling.verdict is Verdict.DENY
         assert b"hunter2" not in b"".join(stage.journal.lines)
         assert b"ALTER ROLE app" in b"".join(stage.journal.lines)
+        assert (denied.ruling.told, denied.ruling.position) == ("syntax error", 35)
+        told = await stage.ask("SELECT 'of the client' FORM t x")
+        assert (told.ruling.told, told.ruling.position) == ('syntax error at or near "t"', 29)
+        assert b"at or near" not in b"".join(stage.journal.lines)
 
     play(scenario)
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from hostagent.protocols.base import Phase, Request
+from hostagent.protocols.base import LookedUp, Phase, Request
 from hostagent.runtime import masking
-from hostagent.runtime.masking import MAX_ROUNDS, LookupFailed, masked
+from hostagent.runtime.masking import MAX_ROUNDS, LookupFailed, masked, may_move
 from hostagent.sql.analysis import Name
 from hostagent.sql.masking.values import Mask, MaskKind, Masks, Needs, NeedsMore, Result, Rewritten, Unsafe
 from hostagent.values.decision import Ruling, Verdict
@@ -27,11 +27,11 @@ class Flow:
         self.questions: list[str] = []
         self._answer = answer
 
-    async def look_up(self, question: str) -> str:
+    async def look_up(self, question: str) -> LookedUp:
         self.questions.append(question)
         if isinstance(self._answer, Exception):
             raise self._answer
-        return self._answer
+        return LookedUp(self._answer, idle=True)
 
 
 @pytest.fixture
@@ -39,15 +39,18 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     def play(results: list[Result], flow: Flow, request: Request | None = None) -> Ruling:
         catalogs: list[str] = []
 
-        async def rewrite(_path: str, _text: str, catalog: str, _masks: Masks, _timeout: float) -> Result:
+        async def rewrite(
+            _path: str, _text: str, catalog: str, _masks: Masks, _timeout: float, *, mysql: None = None
+        ) -> Result:
+            assert mysql is None
             catalogs.append(catalog)
             return results.pop(0) if len(results) > 1 else results[0]
 
         monkeypatch.setattr(masking, "rewrite", rewrite)
         request = request or Request(1, Phase.EXECUTE, "select ssn from users")
-        ruling = asyncio.run(masked("analyzer.sock", flow, request, ALLOW, MASKS))
+        found = asyncio.run(masked("analyzer.sock", flow, request, ALLOW, MASKS, None, lambda _: None))
         assert catalogs[:1] in ([""], [])
-        return ruling
+        return found.ruling
 
     return play
 
@@ -91,3 +94,20 @@ def test_a_function_call_by_number_is_denied(run: Run) -> None:
 
 def test_the_rewritten_text_is_not_shown_by_a_ruling() -> None:
     assert "secret-key" not in repr(Ruling(Verdict.ALLOW, "r", "", rewritten="secret-key"))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "settings", "moves"),
+    [
+        (("select",), (), False),
+        (("insert", "select"), (), False),
+        (("transaction",), (), False),
+        (("select",), ("search_path",), True),
+        (("set",), ("application_name",), True),
+        (("create",), (), True),
+        (("cursor",), (), True),
+        (("execute",), (), True),
+    ],
+)
+def test_what_may_move_names(kinds: tuple[str, ...], settings: tuple[str, ...], moves: bool) -> None:
+    assert may_move(Ruling(Verdict.ALLOW, "r", "", kinds, settings=settings)) is moves

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from hostagent.runtime import memory
@@ -49,3 +52,17 @@ def test_texts_are_bounded_together_and_each(monkeypatch: pytest.MonkeyPatch) ->
     assert kept.get(1, "y" * 6) is ALLOW
     kept.put(1, "z" * (memory.MAX_TEXT + 1), ALLOW)
     assert len(kept) == 1
+
+
+@pytest.mark.parametrize("sent", [{"rewritten": "r" * 6}, {"pieces": ("r" * 3, "s" * 3)}])
+def test_what_is_sent_in_their_place_counts_too(monkeypatch: pytest.MonkeyPatch, sent: dict[str, Any]) -> None:
+    monkeypatch.setattr(memory, "MAX_CHARACTERS", 12)
+    kept, masked = Memory(), replace(ALLOW, **sent)
+    kept.put(1, "xx", masked)  # 8
+    kept.put(1, "yyyy", ALLOW)  # 12
+    assert kept.get(1, "yyyy") is ALLOW and kept.get(1, "xx") is masked
+    kept.get(1, "yyyy")
+    kept.put(1, "z", ALLOW)  # 13, so the oldest goes, and with it 8
+    assert kept.get(1, "xx") is None
+    kept.put(1, "w" * 7, ALLOW)
+    assert [kept.get(1, text) is ALLOW for text in ("yyyy", "z", "w" * 7)] == [True, True, True]

@@ -1,0 +1,97 @@
+"""The world of the end-to-end tests with MariaDB behind the daemon, on port 3306 of the same addresses."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, cast
+
+from tests.e2e.world import NAME, Done, RealLab, World, eventually, remove_leftovers
+from tests.lab.agent import Agent
+from tests.lab.lock import kernel_lock
+from tests.lab.mariadb import SERVER_NAME, MariaDB
+from tests.lab.postgres import Postgres
+from tests.netns.topology import DATABASE, inside
+
+PORT = 3306
+SECRETS = {"app": "app-s3cret-9b1f", "ed": "ed-s3cret-51e9"}
+SCHEMA = f"""\
+CREATE USER app IDENTIFIED BY '{SECRETS["app"]}';
+CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('{SECRETS["ed"]}');
+CREATE USER trusting;
+GRANT ALL ON *.* TO app; GRANT ALL ON *.* TO ed; GRANT ALL ON *.* TO trusting;
+CREATE DATABASE shop;
+CREATE TABLE shop.accounts (id INT PRIMARY KEY, owner VARCHAR(40));
+INSERT INTO shop.accounts VALUES (1, 'ada'), (2, 'bob');
+CREATE TABLE shop.scratch (id INT, note LONGTEXT);
+CREATE PROCEDURE shop.both() SELECT id FROM shop.accounts ORDER BY id;
+"""
+
+
+@dataclass
+class MysqlWorld(World):
+    """Everything a test needs."""
+
+    @property
+    def mariadb(self) -> MariaDB:
+        """The server."""
+        return cast(MariaDB, self.postgres)
+
+    def mysql(self, number: int, *statements: str, run: Callable[..., Done] | None = None, **options: Any) -> Done:
+        """The mariadb client with these statements, one a line, in batch mode; governed unless `run` says otherwise.
+
+        `user`, `password`, `database` and `tls` (`off`, `on`, `verify`) are options; more go to the client as they are.
+        """
+        user, password = options.pop("user", "anybody"), options.pop("password", "")
+        database, tls = options.pop("database", "shop"), options.pop("tls", "off")
+        more = options.pop("arguments", ())
+        command = ["mariadb", "--no-defaults", "--batch", "--skip-column-names", "--default-character-set=utf8mb4"]
+        command += ["-h", address(number), "-P", str(PORT), "-u", user]
+        command += {"off": ["--skip-ssl"], "on": ["--ssl"], "verify": ["--ssl-verify-server-cert"]}[tls]
+        env = {**os.environ, "MYSQL_PWD": password}  # command lines are recorded
+        script = ";\n".join(statements) + ";\n"
+        return (run or self.governed)(*command, *more, database, stdin=None, input=script, env=env, **options)
+
+
+def address(number: int) -> str:
+    """The server's address of that last number."""
+    return f"10.77.0.{number}"
+
+
+def target(name: str, number: int, tls: str = "verify-full", **more: Any) -> dict[str, Any]:
+    """A target of a policy: the server's address of that last number. `{ca}` is filled in by `world`."""
+    match = {"addresses": [f"10.77.0.{number}/32", f"fd77::{number}/128"], "ports": [PORT]}
+    own = {} if tls == "off" else {"ca_file": "{ca}", "server_name": SERVER_NAME}
+    return {"name": name, "protocol": "mysql", "match": match, "tls": {"upstream": tls, **own}, **more}
+
+
+@contextlib.contextmanager
+def world(policy: dict[str, Any], **settings: Any) -> Iterator[MysqlWorld]:
+    """The world, made under the kernel lock and gone afterwards; `settings` are those of `hostagent.yaml`."""
+    with kernel_lock(), contextlib.ExitStack() as stack:
+        remove_leftovers()
+        lab = RealLab(NAME)
+        stack.callback(lab.remove)
+        lab.make()
+        server = MariaDB(PORT, lab.db)
+        stack.callback(lambda: server.stop() if hasattr(server, "process") else None)
+        server.start()
+        server.sql(SCHEMA)
+        with inside(lab.host):
+            for there in DATABASE.values():
+                eventually(lambda there=there: _answers(there))
+        text = json.dumps({"version": 1, **policy}).replace("{ca}", str(server.ca_file))
+        agent = Agent(NAME, text, (f"/{NAME}.slice",), netns=lab.host, settings=settings)
+        stack.callback(lambda: agent.stop() if hasattr(agent, "process") and agent.directory.exists() else None)
+        agent.start()
+        yield MysqlWorld(lab, cast(Postgres, server), agent)
+
+
+def _answers(there: str) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((there, PORT), 0.5):
+        return True
+    return False

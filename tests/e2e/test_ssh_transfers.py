@@ -1,0 +1,181 @@
+"""Large, many and broken off: transfers in flat memory, many sessions at once, new keys and ends in the middle."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.ssh_world import SshWorld, ssh_world, target
+from tests.e2e.world import CLIENTS, Event, eventually
+
+HOST = "root@10.77.0.2"
+SIZE = int(os.environ.get("HOSTAGENT_TRANSFER_MB", "256")) << 20
+GROWTH = 48 << 20  # bytes that a worker may grow by, whatever passes: windows of both legs, and 8 MiB of a recording
+SESSIONS = 200
+POLICY: dict[str, Any] = {
+    "targets": [target("web", 2)],
+    "rules": [
+        {"name": "move", "actors": "*", "targets": "web",
+         "allow": {"kinds": ["exec", "file_read", "file_write"], "commands": ["cat **", "sh {directory}/*.sh"],
+                   "redirections": "/dev/shm/**", "logins": "root"}},
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def here() -> Iterator[SshWorld]:
+    with ssh_world(POLICY, recording={"max_session_bytes": 1 << 28}) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def files() -> Iterator[Path]:
+    """In memory: `big`, and room for copies."""
+    with tempfile.TemporaryDirectory(prefix="hostagent-ssh-", dir="/dev/shm") as made:
+        directory = Path(made)
+        block = os.urandom(1 << 20)
+        with (directory / "big").open("wb") as file:
+            for _ in range(SIZE >> 20):
+                file.write(block)
+        yield directory
+
+
+def resident(pid: int, field: str) -> int:
+    """Bytes: VmRSS, or VmHWM since the peak was reset."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{field}:"))
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def worker(here: SshWorld) -> int:
+    """The worker's pid."""
+    pid: int = json.loads(here.agent.hostagent("status", "-o", "json"))["workers"][0]["pid"]
+    return pid
+
+
+def ways(here: SshWorld, files: Path) -> dict[str, list[object]]:
+    """Commands that copy `big` to `copy`."""
+    options, big, copy = here.options(), files / "big", files / "copy"
+    into = ["sh", "-c", f'exec "$@" < {big}', "sh", "ssh", *options, HOST]
+    return {
+        "sftp up": ["scp", *options, big, f"{HOST}:{copy}"],
+        "sftp down": ["scp", *options, f"{HOST}:{big}", copy],
+        "exec stdin": [*into, f"cat > {copy}"],
+        "exec stdout": ["sh", "-c", f'exec "$@" > {copy}', "sh", "ssh", *options, HOST, f"cat {big}"],
+    }
+
+
+@pytest.mark.parametrize("way", ["sftp up", "sftp down", "exec stdin", "exec stdout"])
+def test_a_large_transfer_is_whole_and_memory_is_flat(here: SshWorld, files: Path, way: str) -> None:
+    assert here.ssh(2, "cat", "/dev/null").returncode == 0  # the library is loaded
+    pid = worker(here)
+    before = resident(pid, "VmRSS")
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    started = time.monotonic()
+    done = here.governed(*ways(here, files)[way])
+    took = time.monotonic() - started
+    grown = resident(pid, "VmHWM") - before
+    print(f"{way}: {SIZE >> 20} MB in {took:.1f} s, {SIZE / took / 1e6:.0f} MB/s, worker grew by {grown / 1e6:.1f} MB")
+    assert done.returncode == 0, done.stderr
+    assert digest(files / "copy") == digest(files / "big") and grown < GROWTH
+    ended = here.events("finished")[-1]["unmapped"] if way.startswith("exec") else transfer(here)
+    assert ended["bytes"] == (0 if way == "exec stdin" else SIZE)
+    if way.startswith("sftp"):
+        assert ended["sha256"] == digest(files / "big")
+    else:
+        assert ended["bytes_in" if way == "exec stdin" else "bytes_out"] == SIZE
+    (files / "copy").unlink()
+
+
+def transfer(here: SshWorld) -> dict[str, Any]:
+    """The facts of the last file that was moved."""
+    found: dict[str, Any] = [e["unmapped"] for e in here.events("finished") if "sha256" in e["unmapped"]][-1]
+    return found
+
+
+def test_new_keys_in_the_middle_of_both_directions(here: SshWorld, files: Path) -> None:
+    size, copy = 24 << 20, files / "copy"
+    pipe = f'head -c {size} {files}/big | "$@" > {copy}'
+    options = here.options("RekeyLimit=2M", "LogLevel=DEBUG1")
+    done = here.governed("sh", "-c", pipe, "sh", "ssh", *options, HOST, "cat")
+    expected = hashlib.sha256((files / "big").read_bytes()[:size]).hexdigest()
+    assert done.returncode == 0 and digest(copy) == expected
+    assert done.stderr.count("SSH2_MSG_KEXINIT sent") > 5
+
+
+def test_many_sessions_at_once(here: SshWorld) -> None:
+    before = len(here.events("finished"))
+    ssh = ["ssh", *here.options("ConnectTimeout=50"), HOST, "cat -"]
+    driver = [sys.executable, "-I", CLIENTS / "ssh_many.py", SESSIONS, *ssh]
+    done = here.governed(*driver, timeout=100)
+    assert done.stdout == f"{SESSIONS} at once, {SESSIONS} ended well\n", done.stdout + done.stderr[-2000:]
+    finished = here.events("finished")[before:]
+    assert len(finished) == SESSIONS and {e["unmapped"]["exit_status"] for e in finished} == {0}
+    opened = [e["unmapped"]["flow"] for e in here.decided("cat -")]
+    assert len(opened) == len(set(opened)) == SESSIONS
+
+
+def closed(here: SshWorld, flow: str) -> Event:
+    """The end of a flow; waits for it."""
+    return eventually(lambda: next((e for e in here.events("flow_closed") if e["unmapped"]["flow"] == flow), None))
+
+
+@pytest.mark.parametrize("dies", ["client", "server"])
+@pytest.mark.parametrize("what", ["sftp", "exec"])
+def test_an_end_in_the_middle_is_told_and_recorded(here: SshWorld, files: Path, dies: str, what: str) -> None:
+    copy = files / f"copy-{dies}-{what}"
+    slowly = ["-l", "80000"] if what == "sftp" else []  # Kbit/s: 25 s for all of it
+    argv: list[object] = ["scp", *slowly, *here.options("LogLevel=INFO"), files / "big", f"{HOST}:{copy}"]
+    if what == "exec":
+        argv = ["ssh", *here.options("LogLevel=INFO"), HOST, f"cat - > {copy}"]
+    with here.running(*argv) as process:
+        assert process.stdin is not None
+        if what == "exec":
+            process.stdin.write("begun\n")
+            process.stdin.flush()
+        eventually(lambda: copy.exists() and copy.stat().st_size > 0)
+        if dies == "client":
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=20)
+        else:
+            here.sshd.kill()
+            _, errors = process.communicate(timeout=20)
+            assert process.returncode == 255 and "the server" in errors, errors
+            here.sshd.start()
+    text = f"cat - > {copy}" if what == "exec" else str(copy)
+    decided = [e for e in here.events("decided") if text in e["message"]][-1]
+    ended = here.finished(decided["unmapped"]["decision"])["unmapped"]
+    assert ended["error"], ended
+    assert closed(here, decided["unmapped"]["flow"])
+    assert here.ssh(2, "cat", "/dev/null").returncode == 0  # the next one is served
+    here.agent.hostagent("audit", "verify", "--state-dir", here.agent.state)
+
+
+def test_without_the_daemon_nothing_gets_through(here: SshWorld) -> None:
+    ssh = " ".join(["ssh", *here.options("ConnectTimeout=5", "LogLevel=INFO"), HOST, "cat", "/etc/hostname"])
+    with here.running("sh") as shell:
+        assert shell.stdin is not None and shell.stdout is not None
+        shell.stdin.write(f"{ssh}; echo status $?\n")
+        shell.stdin.flush()
+        assert shell.stdout.readline() == Path("/etc/hostname").read_text()
+        assert shell.stdout.readline() == "status 0\n"
+        here.agent.kill()
+        shell.stdin.write(f"{ssh} 2>&1; echo status $?\n")
+        shell.stdin.close()
+        after = shell.stdout.read()
+    assert after.endswith("status 255\n") and Path("/etc/hostname").read_text() not in after, after
