@@ -62,9 +62,9 @@ class Stock:
         for run in (self.direct, self.governed):
             self.fill()
             done = run(*argv, **more)
-            found.append((done.returncode, done.stdout, done.stderr, tree(self.desk), tree(self.server)))
+            found.append((done.stderr, done.stdout, done.returncode, tree(self.desk), tree(self.server)))
         for direct, governed in zip(*found, strict=True):
-            assert governed == direct, argv
+            assert governed == direct, f"{argv}\ngoverned: {governed}\ndirectly: {direct}"
         return done
 
     def fill(self) -> None:

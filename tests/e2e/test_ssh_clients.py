@@ -16,6 +16,7 @@ from tests.e2e.ssh_world import ssh_world, target
 
 HOST = "root@10.77.0.2"
 MANAGED = "10.77.0.3"
+RSYNC = {12, 126}  # by which of its processes hears of it first
 ANSIBLE = Path(sys.executable).parent / "ansible"
 FILES = ["{directory}/srv/open/**", "{directory}/srv/in/**"]
 POLICY: dict[str, Any] = {
@@ -85,7 +86,7 @@ def test_what_is_allowed_answers_as_a_direct_connection_does(here: Stock) -> Non
     assert here.here.finished(talked["unmapped"]["decision"])["unmapped"]["exit_status"] == 3
 
 
-def denied(here: Stock) -> list[tuple[str, list[object], dict[str, Any], int, str, str]]:
+def denied(here: Stock) -> list[tuple[str, list[object], dict[str, Any], set[int], str, str]]:
     """name, command line, options, exit status, what the client is told, text of the event that denies"""
     top = here.server
     secret, inside = f"{HOST}:{top}/closed/secret", f"{HOST}:{top}/closed/new"
@@ -93,15 +94,15 @@ def denied(here: Stock) -> list[tuple[str, list[object], dict[str, Any], int, st
              f"-rename {top}/open/a {top}/closed/b", f"-ls {top}/closed", f"get {top}/open/a down/allowed")  # fmt: skip
     no = r"hostagent: .+ \(decision \S+\)"
     return [
-        ("exec", ["ssh", HOST, "uname", "-a"], {}, 126, no, "uname -a"),
-        ("shell", ["ssh", HOST], {"input": "touch x\n"}, 126, no, "shell"),
-        ("scp down", ["scp", secret, "down/"], {}, 1, no, f"{top}/closed/secret"),
-        ("scp up", ["scp", "up/a", inside], {}, 1, no, f"{top}/closed/new"),
-        ("scp -O down", ["scp", "-O", secret, "down/"], {}, 1, no, f"{top}/closed/secret"),
-        ("scp -O up", ["scp", "-O", "up/a", inside], {}, 1, no, f"{top}/closed/new"),
-        ("sftp", ["sftp", "-q", "-b", "-", HOST], batch(*lines), 0, no, f"{top}/closed/secret"),
-        ("rsync down", ["rsync", "-a", secret, "down/"], {}, 12, no, f"{top}/closed/secret"),
-        ("rsync up", ["rsync", "-a", "up/", inside], {}, 12, no, f"{top}/closed/new"),
+        ("exec", ["ssh", HOST, "uname", "-a"], {}, {126}, no, "uname -a"),
+        ("shell", ["ssh", HOST], {"input": "touch x\n"}, {126}, no, "shell"),
+        ("scp down", ["scp", secret, "down/"], {}, {1}, no, f"{top}/closed/secret"),
+        ("scp up", ["scp", "up/a", inside], {}, {1}, no, f"{top}/closed/new"),
+        ("scp -O down", ["scp", "-O", secret, "down/"], {}, {1}, no, f"{top}/closed/secret"),
+        ("scp -O up", ["scp", "-O", "up/a", inside], {}, {1}, no, f"{top}/closed/new"),
+        ("sftp", ["sftp", "-q", "-b", "-", HOST], batch(*lines), {0}, no, f"{top}/closed/secret"),
+        ("rsync down", ["rsync", "-a", secret, "down/"], {}, RSYNC, no, f"{top}/closed/secret"),
+        ("rsync up", ["rsync", "-a", "up/", inside], {}, RSYNC, no, f"{top}/closed/new"),
     ]
 
 
@@ -111,7 +112,7 @@ def test_what_is_denied_is_told_so_and_has_no_effect(here: Stock) -> None:
         before = len(here.here.events("decided"))
         closed = sorted((here.server / "closed").rglob("*"))
         done = here.governed(*argv, **options)
-        assert done.returncode == status and re.search(told, done.stderr), (name, done)
+        assert done.returncode in status and re.search(told, done.stderr), (name, done)
         got = [path.name for path in (here.desk / "down").iterdir()]
         assert got == (["allowed"] if name == "sftp" else []), name  # the connection was good for more
         assert sorted((here.server / "closed").rglob("*")) == closed, name
@@ -172,7 +173,7 @@ import paramiko, sys
 top = sys.argv[1]
 with paramiko.SSHClient() as client:
     client.set_missing_host_key_policy(paramiko.AutoAddPolicy())  # it knows no @cert-authority
-    client.connect("10.77.0.2", username="root")
+    client.connect("10.77.0.2", username="root", password="any")
     def run(command):
         _, output, errors = client.exec_command(command)
         status = output.channel.recv_exit_status()

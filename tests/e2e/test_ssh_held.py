@@ -61,7 +61,7 @@ def put(here: SshWorld, name: str) -> list[object]:
     return [
         "sh",
         "-c",
-        f"printf '{lines}' | exec \"$@\"",
+        f"printf %b '{lines}' | exec \"$@\"",
         "sh",
         "sftp",
         "-q",
@@ -124,10 +124,21 @@ def flow(here: SshWorld, text: str) -> str:
     return found
 
 
-def exported(here: SshWorld, session: str, form: str, file: Path) -> bytes:
+def exported(here: SshWorld, session: str, form: str, file: Path, *more: object) -> bytes:
     """The session's recording in that form."""
-    here.agent.hostagent("sessions", "export", session, f"--{form}", "-o", file, "--state-dir", here.agent.state)
+    wanted = ["sessions", "export", session, f"--{form}", "-o", file, "--state-dir", here.agent.state, *more]
+    here.agent.hostagent(*wanted)
     return file.read_bytes()
+
+
+def cast(here: SshWorld, session: str, channel: int, file: Path) -> dict[str, str]:
+    """A channel's asciicast: all text of each kind of event."""
+    head, *events = exported(here, session, "asciicast", file, "--channel", channel).decode().splitlines()
+    assert json.loads(head)["version"] == 2
+    kinds: dict[str, str] = {}
+    for _, kind, data in map(json.loads, events):
+        kinds[kind] = kinds.get(kind, "") + data
+    return kinds
 
 
 def test_what_is_cut_between_two_packets_is_masked_for_client_and_recording(here: SshWorld, tmp_path: Path) -> None:
@@ -165,13 +176,9 @@ def test_a_session_is_played_and_exported(here: SshWorld, tmp_path: Path) -> Non
     shown = here.agent.hostagent(*play, "--channel", "3").replace("\r", "")
     assert "typed 42" in shown and masked not in shown
     assert masked in here.agent.hostagent(*play, "--channel", "1")
-    head, *events = exported(here, session, "asciicast", tmp_path / "cast").decode().splitlines()
-    assert json.loads(head)["version"] == 2
-    kinds: dict[str, str] = {}
-    for _, kind, data in map(json.loads, events):
-        kinds[kind] = kinds.get(kind, "") + data + "\n"
-    assert masked in kinds["o"] and "loud" in kinds["o"] and "typed 42" in kinds["o"]
-    assert "uname" in kinds["m"] and "say.sh" in kinds["m"]
+    casts = {n: cast(here, session, n, tmp_path / f"{n}.cast") for n in (1, 2, 3)}
+    assert masked in casts[1]["o"] and "loud" in casts[1]["o"] and "typed 42" in casts[3]["o"]
+    assert "say.sh" in casts[1]["m"] and "uname" in casts[2]["m"] and "exit 5" in casts[3]["i"]
     packets = list(dpkt.pcap.Reader(io.BytesIO(exported(here, session, "pcap", tmp_path / "pcap"))))
     payload = b"".join(bytes(dpkt.ip.IP(data).data.data) for _, data in packets)
     assert masked.encode() in payload and b"typed 42" in payload and b"exit 5" in payload

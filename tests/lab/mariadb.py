@@ -78,7 +78,9 @@ class MariaDB:
             if self._root("SELECT 1").returncode == 0:
                 return
             time.sleep(0.05)
-        raise RuntimeError(f"MariaDB did not start:\n{self.log()}")
+        log = self.log()
+        self.stop()
+        raise RuntimeError(f"MariaDB did not start:\n{log}")
 
     def sql(self, text: str) -> str:
         """Run SQL as root over the server's own unix socket; rows as the client prints them in batch mode."""

@@ -54,6 +54,8 @@ class Sshd:
         """Make its directory, keys and CAs: a policy can name them before it runs."""
         self.directory = Path(tempfile.mkdtemp(prefix="hostagent-sshd-"))
         self.directory.chmod(0o755)
+        (self.directory / "home").mkdir()
+        (self.directory / "home").chmod(0o1777)
         self.host_key = keygen(self.directory / "host_key")
         self.user_key_file = self.directory / "user_key"
         self.user_key = keygen(self.user_key_file)
@@ -70,7 +72,7 @@ class Sshd:
 
     def certify(self, *names: str) -> None:
         """Have the host CA sign the host key for these names; without names for every one."""
-        command = ["ssh-keygen", "-q", "-s", self.host_ca_file, "-h", "-I", "lab"]
+        command = ["ssh-keygen", "-q", "-s", str(self.host_ca_file), "-h", "-I", "lab"]
         command += ["-n", ",".join(names)] if names else []
         subprocess.run([*command, self.directory / "host_key.pub"], check=True)
 
@@ -124,6 +126,7 @@ class Sshd:
         yield "MaxStartups 1000"
         yield "MaxSessions 300"
         yield "AcceptEnv LANG LC_* ALLOWED_* HIDDEN_*"
+        yield f"SetEnv HOME={self.directory}/home"  # bash reads a .bashrc there for each command: this one has none
         yield "AllowTcpForwarding yes"
         yield "AllowStreamLocalForwarding yes"
         yield from self.settings

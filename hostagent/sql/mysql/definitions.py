@@ -259,15 +259,7 @@ def drop(p: Queries) -> None:
     p.found.kinds.add(Kind.DROP)
     p.one_of("temporary")
     if p.one_of("table", "tables", "view", "sequence"):
-        _if_exists(p)
-        while True:
-            p.relation(Role.DEFINE)
-            if not p.sign(","):
-                break
-        p.one_of("restrict", "cascade")
-        if p.word("wait"):
-            p.take(Type.NUMBER)
-        p.word("nowait")
+        _drop_relations(p)
     elif p.one_of("index"):
         _if_exists(p)
         p.label()
@@ -286,6 +278,18 @@ def drop(p: Queries) -> None:
         rest(p)
     else:
         raise p.fail()
+
+
+def _drop_relations(p: Queries) -> None:
+    _if_exists(p)
+    while True:
+        p.relation(Role.DEFINE)
+        if not p.sign(","):
+            break
+    p.one_of("restrict", "cascade")
+    if p.word("wait"):
+        p.take(Type.NUMBER)
+    p.word("nowait")
 
 
 def rename(p: Queries) -> None:

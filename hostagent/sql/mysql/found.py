@@ -90,6 +90,7 @@ class Found:
     span: tuple[int, int] = (0, 0)  # of its tokens
     rows: list[tuple[int, int]] = field(default_factory=list)  # spans of what both parsers must read alike
     common: set[int] = field(default_factory=set)  # names of common table expressions where they are read
+    deleted: set[int] = field(default_factory=set)  # names of relations, or aliases, that rows are deleted from
     called: set[int] = field(default_factory=set)  # names of functions that the second parser need not know
     noise: set[int] = field(default_factory=set)  # tokens that the second parser need not see
 

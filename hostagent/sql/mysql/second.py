@@ -89,6 +89,9 @@ def _text(tokens: list[Token], found: Found, names: set[int], first: int, end: i
         if index in found.called:
             pieces.append(f"stored{index}")
             continue
+        if index in found.deleted:
+            pieces.append(f"`target{index}`")
+            continue
         pieces.append(_piece(token, index, named=index in names, at_start=index == first))
     return "".join(pieces)
 
@@ -102,7 +105,7 @@ def _piece(token: Token, index: int, *, named: bool, at_start: bool) -> str:
         return f"7{index:07d}"
     if token.type is Type.VARIABLE:
         return f"@hole{index}"
-    if token.type is Type.WORD and (not token.text.isascii() or token.value.startswith("hole")):
+    if token.type is Type.WORD and (not token.text.isascii() or token.value.startswith(("hole", "target"))):
         return f"`hole{index}`"
     if token.type is Type.WORD and at_start:
         return _RENAMED.get(token.value, token.text)
@@ -115,11 +118,11 @@ def _holes(text: str) -> set[str]:
 
 def _check_relations(tree: Any, found: Found, first: int, end: int) -> None:
     exp = _sqlglot().exp
-    deleted = {id(t) for d in tree.find_all(exp.Delete) for t in d.args.get("tables") or ()}
-    seen = [t for t in tree.find_all(exp.Table) if id(t) not in deleted and isinstance(t.this, exp.Identifier)]
-    if any(not table.this.name.startswith("hole") for table in seen):
+    seen = {t.this.name for t in tree.find_all(exp.Table) if isinstance(t.this, exp.Identifier)}
+    seen = {name for name in seen if not name.startswith("target") and name.lower() != "dual"}
+    if any(not name.startswith("hole") for name in seen):
         raise Unread("a second parser sees other relations in it")
-    theirs = {int(table.this.name.removeprefix("hole")) for table in seen}
+    theirs = {int(name.removeprefix("hole")) for name in seen}
     ours = {s.after - 1 for s in found.sources if s.block >= 0} | found.common  # outside a block it is a sequence
     ours = {place for place in ours if first <= place < end}
     if theirs != ours:

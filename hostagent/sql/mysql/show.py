@@ -41,11 +41,7 @@ def show(p: Queries) -> None:
         _of_relation(p)
         _filter(p)
     elif p.is_word("count") and p.is_sign("(", ahead=1):
-        p.at += 1
-        for sign in "(*)":
-            p.need_sign(sign)
-        if not p.one_of("warnings", "errors"):
-            raise p.fail()
+        _count(p)
     elif p.word("table"):
         p.need("status")
         p.found.notes.add("show table status")
@@ -63,6 +59,14 @@ def show(p: Queries) -> None:
         p.found.notes.add(f"show {word}")
         _system(p)
     else:
+        raise p.fail()
+
+
+def _count(p: Queries) -> None:
+    p.at += 1
+    for sign in "(*)":
+        p.need_sign(sign)
+    if not p.one_of("warnings", "errors"):
         raise p.fail()
 
 

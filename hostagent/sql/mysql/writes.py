@@ -191,6 +191,7 @@ def _delete(p: Queries) -> None:
         _from_several(p, block, names)
         return
     p.at = at
+    p.found.deleted.clear()
     target = p.relation(Role.WRITE, p.block)
     p.decorations(target)
     block.sources.append(target)
@@ -202,9 +203,11 @@ def _deleted(p: Queries) -> list[tuple[str, str]]:
     """Takes `[db.]t[.*], …`."""
     found = []
     while True:
+        p.found.deleted.add(p.at)
         schema, name = p.name(), ""
         if p.is_sign(".") and not p.is_sign("*", ahead=1):
             p.at += 1
+            p.found.deleted.add(p.at)
             name = p.label()
         found.append((schema, name) if name else ("", schema))
         if p.sign("."):

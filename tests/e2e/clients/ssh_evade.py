@@ -7,6 +7,7 @@ which says whether the connection was good for a command afterwards.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 from typing import Any
@@ -29,7 +30,10 @@ class Ways:
 
     async def shell(self, lines: str, term: str = "") -> str:
         given = {"term_type": term} if term else {}
-        done = await self._connection.run(input=lines, **given)
+        async with self._connection.create_process(**given) as process:
+            with contextlib.suppress(BrokenPipeError):  # refused meanwhile
+                process.stdin.write(lines)
+            done = await process.wait()
         return f"{done.exit_status} {done.stdout}{done.stderr}"
 
     async def environment(self, name: str, value: str) -> str:
@@ -99,7 +103,7 @@ async def tried(ways: Ways, verb: str, *arguments: Any) -> str:
     try:
         async with asyncio.timeout(SECONDS):
             return await getattr(ways, verb)(*arguments)
-    except (asyncssh.Error, OSError, ValueError) as error:
+    except (asyncssh.Error, asyncssh.ChannelListenError, OSError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
 
 

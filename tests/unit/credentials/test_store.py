@@ -24,6 +24,7 @@ class Entry:
     systemd: str | None = None
     exec: Spec | None = HELPER
     vault: None = None
+    ssh: None = None
 
 
 class Source:
