@@ -48,7 +48,8 @@ class SshCalls:
         }
 
     async def _host_certificate(self, args: Arguments) -> Arguments:
-        return {"certificate": self._authority.host_certificate(str(args["public_key"]))}
+        public, made = str(args["public_key"]), self._authority.host_certificate
+        return {"none": made(public, pattern=False), "pattern": made(public, pattern=True)}
 
     async def _login(self, args: Arguments) -> Arguments:
         """`target`, the `login` name asked for, the worker's own `public_key` (for a certificate), `host`."""

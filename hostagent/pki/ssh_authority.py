@@ -2,13 +2,15 @@
 
 P-256, which every OpenSSH since 5.7 and FIPS hosts take. The certificates name no host: a client checks them against
 the name that its user typed, an alias or a short name as it may be, which nobody but the client knows; whom it has
-reached, the kernel says. Source: PROTOCOL.certkeys of OpenSSH.
+reached, the kernel says. "Any host" is an empty list of principals until OpenSSH 10.3, and the pattern `*` from there
+on: each takes the other for no name of the host. Source: PROTOCOL.certkeys and release notes of OpenSSH.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -50,13 +52,16 @@ class SshAuthority:
         encoding, form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
         return self._key.public_key().public_bytes(encoding, form).decode()
 
-    def host_certificate(self, public_key: str) -> str:
-        """A certificate for a worker's host key, in OpenSSH's form. Raises ValueError for what is no such key."""
+    def host_certificate(self, public_key: str, *, pattern: bool) -> str:
+        """A certificate for a worker's host key, in OpenSSH's form, good for any host: by the pattern `*`, or by naming
+        none. Raises ValueError for what is no such key."""
         key = serialization.load_ssh_public_key(public_key.encode())
         if not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("host certificates are made for elliptic-curve keys")
         now = int(time.time())
-        builder: SSHCertificateBuilder = SSHCertificateBuilder().valid_for_all_principals()  # type: ignore[no-untyped-call]
+        builder = SSHCertificateBuilder()
+        every: Callable[[], SSHCertificateBuilder] = builder.valid_for_all_principals
+        builder = builder.valid_principals([b"*"]) if pattern else every()
         builder = builder.public_key(key).type(SSHCertificateType.HOST).key_id(b"hostagent")
         builder = builder.serial(int.from_bytes(os.urandom(8), "big"))
         builder = builder.valid_after(now - BACKDATE).valid_before(now + HOST_LIFETIME)

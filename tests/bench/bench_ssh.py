@@ -37,7 +37,7 @@ Row = dict[str, Any]
 CONNECTIONS, ROUND_TRIPS, MEGABYTES = 15, 200, 256
 MITM, MITM_PORT = "ssh-mitm", 10022
 START_DEADLINE = 30.0
-QUIET = "-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+QUIET = "-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
 _CONNECT = f'n=0; while [ $n -lt {CONNECTIONS} ]; do "$@" true || exit 1; n=$((n + 1)); done'
 _ROUND_TRIPS = """
 import asyncio, asyncssh, sys, time
@@ -164,7 +164,7 @@ def _mitm(lab: Lab, server: Sshd, files: Path, enter: tuple[str, ...]) -> Iterat
     """It lets everybody in, logs in with the key, and keeps no copies of files."""
     command = [MITM, "server", "--listen-address", "127.0.0.1", "--listen-port", str(MITM_PORT)]
     command += ["--remote-host", DATABASE[4], "--auth-username", "root", "--auth-key", str(server.user_key_file)]
-    command += ["--accept-first-publickey", "--sftp-handler", "base", "--disable-remote-fingerprint-warning"]
+    command += ["--accept-first-publickey", "--disable-remote-fingerprint-warning"]
     environment = {**os.environ, "HOME": str(files)}
     with (files / "mitm.log").open("wb") as log:
         process = subprocess.Popen(

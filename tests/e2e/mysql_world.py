@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from tests.e2e.world import NAME, Done, RealLab, World, eventually, remove_leftovers
+from tests.e2e.world import CLIENTS, NAME, Done, RealLab, World, eventually, remove_leftovers
 from tests.lab.agent import Agent
 from tests.lab.lock import kernel_lock
 from tests.lab.mariadb import SERVER_NAME, MariaDB
@@ -18,6 +20,7 @@ from tests.lab.postgres import Postgres
 from tests.netns.topology import DATABASE, inside
 
 PORT = 3306
+FOUND_AS = re.compile(r"finds it as decision \S+")
 SECRETS = {"app": "app-s3cret-9b1f", "ed": "ed-s3cret-51e9"}
 SCHEMA = f"""\
 CREATE USER app IDENTIFIED BY '{SECRETS["app"]}';
@@ -55,6 +58,17 @@ class MysqlWorld(World):
         env = {**os.environ, "MYSQL_PWD": password}  # command lines are recorded
         script = ";\n".join(statements) + ";\n"
         return (run or self.governed)(*command, *more, database, stdin=None, input=script, env=env, **options)
+
+    def wire(
+        self, number: int, asked: list[tuple[str, str]], database: str = "shop", sql_mode: str = "STRICT_TRANS_TABLES"
+    ) -> list[list[str]]:
+        """The packets of each answer on one governed connection (clients/mysql_wire.py), without decision ids."""
+        job = {"address": address(number), "port": PORT, "database": database, "sql_mode": sql_mode, "asked": asked}
+        client = CLIENTS / "mysql_wire.py"
+        done = self.governed(sys.executable, "-I", client, stdin=None, input=json.dumps(job), timeout=120)
+        assert done.returncode == 0, done.stderr
+        answers: list[list[str]] = json.loads(done.stdout)
+        return [[FOUND_AS.sub("finds it as decision -", packet) for packet in packets] for packets in answers]
 
 
 def address(number: int) -> str:

@@ -19,7 +19,7 @@ from tests.e2e.ssh_world import SshWorld, ssh_world, target
 from tests.e2e.world import CLIENTS, Event, eventually
 
 HOST = "root@10.77.0.2"
-SIZE = int(os.environ.get("HOSTAGENT_TRANSFER_MB", "256")) << 20
+SIZE = int(os.environ.get("TRANSFER_MB", "256")) << 20  # 1024 takes ten seconds each way and shows the same
 GROWTH = 48 << 20  # bytes that a worker may grow by, whatever passes: windows of both legs, and 8 MiB of a recording
 SESSIONS = 200
 POLICY: dict[str, Any] = {

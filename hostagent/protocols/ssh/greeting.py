@@ -6,6 +6,7 @@ Source: RFC 4253 sections 4.2 (version), 6 (packet), 7.1 (KEXINIT), 11.1 (DISCON
 
 from __future__ import annotations
 
+import re
 import struct
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ KEXINIT, DISCONNECT = 20, 1
 BY_APPLICATION, KEY_EXCHANGE_FAILED = 11, 3  # reason codes, section 11.1
 _BLOCK = 8
 _COOKIE = 16
+_OPENSSH = re.compile(r"-OpenSSH_(\d{1,4})\.(\d{1,4})")
+_PATTERNS_SINCE = (10, 3)  # OpenSSH's release notes: an empty list of principals matches nothing, wildcards match
 _PREFIXES = (b"SSH-2.0-", b"SSH-1.99-")
 
 
@@ -27,6 +30,12 @@ class Hello:
     version: str
     host_key_algorithms: tuple[str, ...]
     ciphers: tuple[str, ...]  # both ways
+
+    @property
+    def wants_pattern(self) -> bool:
+        """Whether a host certificate that is good for any host has to say `*`; others take one without names for it."""
+        found = _OPENSSH.search(self.version)
+        return found is not None and (int(found[1]), int(found[2])) >= _PATTERNS_SINCE
 
 
 class Greeting:

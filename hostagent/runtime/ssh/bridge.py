@@ -21,6 +21,7 @@ import asyncssh
 from hostagent.content.detector import Detector
 from hostagent.policy.ssh import decide_operation
 from hostagent.protocols.base import Close, Command, Connect, Describe, FinishedWith, Phase, Request, Rule
+from hostagent.protocols.ssh.greeting import Hello
 from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.ssh.client import Server, ServerConnection
@@ -52,7 +53,6 @@ class Bridge:
         context: FlowContext,
         host: str,
         identity: Identity,
-        options: asyncssh.SSHServerConnectionOptions,
     ) -> None:
         self.flow = flow
         self.target = target
@@ -62,7 +62,6 @@ class Bridge:
         self.login = ""  # the name that the client asked for
         self.detector: Detector | None = None
         self.session: SshSession
-        self._options = options
         self._loop = asyncio.get_running_loop()
         self._server: ServerConnection | None = None
         self._upstream: ClientSide | None = None
@@ -84,12 +83,12 @@ class Bridge:
 
     # the client's connection
 
-    def serve(self, ciphers: tuple[str, ...]) -> None:
-        """Speak with a client that takes these ciphers. The client's word counts, so a fast one that it has is offered
-        alone; our version line was said before."""
-        options = self._options
+    def serve(self, hello: Hello) -> None:
+        """Speak with a client that said this. Its word on ciphers counts, so a fast one that it has is offered alone; our
+        version line was said before."""
+        options = self.identity.server_options(hello)
         options.protocol_factory = lambda: Server(self)
-        if fast := [name.encode() for name in FAST if name in ciphers]:
+        if fast := [name.encode() for name in FAST if name in hello.ciphers]:
             options.encryption_algs = fast
         self._server = ServerConnection(self._loop, options)
         said = len(self.session.to_client)

@@ -13,6 +13,7 @@ from typing import Any
 
 import asyncssh
 
+from hostagent.protocols.ssh.greeting import Hello
 from hostagent.runtime.channel import Channel
 
 ALGORITHM = "ecdsa-sha2-nistp256-cert-v01@openssh.com"
@@ -37,7 +38,7 @@ class Identity:
         self._channel = channel
         self._key = asyncssh.generate_private_key(KEY_ALGORITHM)
         self.user_key = asyncssh.generate_private_key(KEY_ALGORITHM)  # what user certificates are made for
-        self._options: asyncssh.SSHServerConnectionOptions | None = None
+        self._options: dict[bool, asyncssh.SSHServerConnectionOptions] = {}  # by whether the certificate has a pattern
         self._made = 0.0
 
     @property
@@ -45,14 +46,17 @@ class Identity:
         """`ecdsa-sha2-nistp256 AAAA…`, of the key that user certificates are made for."""
         return self.user_key.export_public_key().decode().strip()
 
-    async def server_options(self) -> asyncssh.SSHServerConnectionOptions:
-        """Options for one connection, whose `protocol_factory` is still to be set. Raises ChannelError."""
-        if self._options is None or time.monotonic() - self._made > RENEW_SECONDS:
+    async def prepare(self) -> None:
+        """Have certificates that are good for the connections of the next hour. Raises ChannelError."""
+        if not self._options or time.monotonic() - self._made > RENEW_SECONDS:
             public = self._key.export_public_key().decode().strip()
             answer = await self._channel.call("ssh.host_certificate", {"public_key": public})
-            self._options = _server_options(self._key, answer["certificate"])
+            self._options = {form == "pattern": _server_options(self._key, answer[form]) for form in answer}
             self._made = time.monotonic()
-        return copy.copy(self._options)
+
+    def server_options(self, hello: Hello) -> asyncssh.SSHServerConnectionOptions:
+        """Options for the connection of that client, whose `protocol_factory` is still to be set."""
+        return copy.copy(self._options[hello.wants_pattern])
 
 
 def _server_options(key: asyncssh.SSHKey, certificate: str) -> asyncssh.SSHServerConnectionOptions:

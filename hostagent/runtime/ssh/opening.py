@@ -24,10 +24,10 @@ async def ssh_session(flow: Flow, target: Target, context: FlowContext, host: st
     if identity is None:
         identity = flow.worker.identity = Identity(flow.worker.channel)
     try:
-        options = await identity.server_options()
+        await identity.prepare()
     except ChannelError as error:
         raise Refused(f"no SSH host certificate: {error.what}") from None
-    bridge = Bridge(flow, target, context, host, identity, options)
+    bridge = Bridge(flow, target, context, host, identity)
     bridge.session = session = SshSession(bridge, refusal)
     session.start()
     return session

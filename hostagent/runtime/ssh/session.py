@@ -54,7 +54,7 @@ class SshSession(Session):
             self._refuse(PLAIN_KEYS, KEY_EXCHANGE_FAILED)
         else:
             data, self._greeting = self._greeting.data, None
-            self._bridge.serve(hello.ciphers)
+            self._bridge.serve(hello)
             self._bridge.client_received(data)
 
     def _refuse(self, text: str, reason: int = BY_APPLICATION) -> None:

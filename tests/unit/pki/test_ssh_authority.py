@@ -31,18 +31,23 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(tmp_path: Path) -
         SshAuthority.load_or_create(file)
 
 
-def test_a_host_certificate_names_every_host_and_is_of_a_host(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("pattern", "principals"), [(False, "Principals: (none)"), (True, "Principals: \n                *\n")]
+)
+def test_a_host_certificate_is_good_for_every_host_and_is_of_a_host(
+    tmp_path: Path, pattern: bool, principals: str
+) -> None:
     authority = SshAuthority.load_or_create(tmp_path / "key")
     public = keygen(tmp_path / "host", "ecdsa")
-    (tmp_path / "cert.pub").write_text(authority.host_certificate(public) + "\n")
+    (tmp_path / "cert.pub").write_text(authority.host_certificate(public, pattern=pattern) + "\n")
     shown = subprocess.run(
         ["ssh-keygen", "-L", "-f", tmp_path / "cert.pub"], capture_output=True, text=True, check=True
     )
-    assert "host certificate" in shown.stdout and "Principals: (none)" in shown.stdout
+    assert "host certificate" in shown.stdout and principals in shown.stdout
     (tmp_path / "ca.pub").write_text(authority.public_key)
     ca = subprocess.run(["ssh-keygen", "-l", "-f", tmp_path / "ca.pub"], capture_output=True, text=True, check=True)
     assert ca.stdout.split()[1] in shown.stdout
     with pytest.raises(ValueError):
-        authority.host_certificate("ssh-ed25519 AAAA")
+        authority.host_certificate("ssh-ed25519 AAAA", pattern=pattern)
     with pytest.raises(ValueError, match="elliptic-curve"):
-        authority.host_certificate(keygen(tmp_path / "rsa", "rsa", "-b", "2048"))
+        authority.host_certificate(keygen(tmp_path / "rsa", "rsa", "-b", "2048"), pattern=pattern)

@@ -69,3 +69,18 @@ def test_a_disconnect_is_a_packet_of_its_own() -> None:
 def test_it_is_known_by_its_first_bytes(first: bytes, found: Protocol | None) -> None:
     answer = detect(first)
     assert (answer.protocol if answer is not None else None) == found
+
+
+@pytest.mark.parametrize(
+    ("version", "pattern"),
+    [
+        ("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u6", False),
+        ("SSH-2.0-OpenSSH_10.2", False),
+        ("SSH-2.0-OpenSSH_10.3p1", True),
+        ("SSH-2.0-OpenSSH_11.0", True),
+        ("SSH-2.0-paramiko_3.5.0", False),
+        ("SSH-2.0-AsyncSSH_2.24.1", False),
+    ],
+)
+def test_which_certificate_is_good_for_any_host_is_the_clients_affair(version: str, pattern: bool) -> None:
+    assert Hello(version, (), ()).wants_pattern is pattern
