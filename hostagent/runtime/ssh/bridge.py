@@ -84,8 +84,10 @@ class Bridge:
     # the client's connection
 
     def serve(self, hello: Hello) -> None:
-        """Speak with a client that said this. Its word on ciphers counts, so a fast one that it has is offered alone; our
-        version line was said before."""
+        """Speak with a client that said this; our version line was said before.
+
+        The client's word on ciphers counts, so a fast one that it has is offered alone.
+        """
         options = self.identity.server_options(hello)
         options.protocol_factory = lambda: Server(self)
         if fast := [name.encode() for name in FAST if name in hello.ciphers]:
