@@ -32,7 +32,7 @@ MODULES = (
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),
-    *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls")),
+    *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls", "standing", "tape")),
     *(
         f"protocols/mysql/{name}"
         for name in (

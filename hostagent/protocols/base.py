@@ -38,6 +38,10 @@ class Phase(StrEnum):
     EXECUTE = "execute"
 
 
+PREPARE: Final = Phase.PREPARE  # an enum's member is looked up by name each time; compiled, these are not
+EXECUTE: Final = Phase.EXECUTE
+
+
 class Request(Value):
     """One statement (or command, or call), as the client wrote it. `number` counts from 1 within the session.
 

@@ -15,32 +15,27 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hostagent.errors import PeerError
-from hostagent.limits.purse import Pocket, Tally
-from hostagent.policy.fields import Mode
-from hostagent.policy.limits import Hit
 from hostagent.policy.match import actor_classes
 from hostagent.protocols import base
+from hostagent.protocols.base import EXECUTE
 from hostagent.protocols.base import Leg as LegName
 from hostagent.recording import event
-from hostagent.recording.capture import SessionRecording
 from hostagent.recording.journal import RecordingError
-from hostagent.runtime.gate import Scope, Words
-from hostagent.runtime.holding import decision_of_humans
+from hostagent.runtime.holding import ask_humans
 from hostagent.runtime.leg import Leg
-from hostagent.runtime.limits import Counted
-from hostagent.runtime.masking import Lookup, LookupFailed, Place
+from hostagent.runtime.masking import Lookup, LookupFailed
 from hostagent.runtime.opening import Opened, open_flow
 from hostagent.runtime.reach import find_cancel_key, reach_upstream, start_client_tls, start_upstream_tls, why_lost
-from hostagent.runtime.tallies import Tallies
-from hostagent.runtime.waiting import AskedWhenRun, client_left
+from hostagent.runtime.standing import Standing
+from hostagent.runtime.tallies import Tallies, count
+from hostagent.runtime.tape import Tape
 from hostagent.runtime.way import TCP, Refused, Way
-from hostagent.sql.masking.values import Masks
 from hostagent.upstream.verify import end_point_binding
 from hostagent.values.actor import Actor
-from hostagent.values.decision import Decision, Outcome, Verdict
+from hostagent.values.decision import APPROVE, Decision, Outcome
 from hostagent.values.flow import FlowId
 
 if TYPE_CHECKING:
@@ -49,6 +44,7 @@ if TYPE_CHECKING:
 Step = Callable[[], None]
 
 log = logging.getLogger("hostagent.flow")
+_clock: Final = time.monotonic_ns
 
 CUT_OFF = "08006"  # how a request ended whose connection was lost, in SQL's words
 ESTABLISH_DEADLINE = 60.0  # seconds from accept to an authenticated session; a typed password fits
@@ -60,61 +56,44 @@ class Flow:
     def __init__(self, worker: Worker, flow_id: FlowId, way: Way = TCP) -> None:
         self.id = flow_id
         self.way = way
-        self.words: Words | None = None
+        self.standing = Standing(flow_id, self)
+        self.tape = Tape(worker, self.standing)
         self.client = Leg(LegName.CLIENT, self)
         self.upstream = Leg(LegName.UPSTREAM, self)
         self.client.hold()  # until it is open
         self.worker = worker
+        self._gate = worker.gate
         self._opened: Opened | None = None
-        self._actors: frozenset[str] = frozenset()
         self._session: base.Session | None = None
-        self._recording: SessionRecording | None = None
         self._deadline = asyncio.get_running_loop().call_later(ESTABLISH_DEADLINE, self._late)
         self._forwarded: dict[str, int] = {}  # decision id → monotonic ns when its request went on
-        self._decisions = 0
-        self.gated = False
-        self.scope: Scope | None = None
-        self.masks: Masks | None = None
-        self.apart = False
-        self.place: Place | None = None
-        self.unsettled = False
         self._lookup: Lookup | None = None
-        self.counted: Counted = ()
-        self.tally: Tally | None = None
-        self.prepared = AskedWhenRun()
-        self._tallies = Tallies()
+        self.tallies = Tallies()
         self._withheld: list[bytes] = []  # for the upstream, while gated
         self._ends: str | None = None  # why the flow ends as soon as it is not gated
         self._held = False
-        self._closed = False  # its recording takes no more
         self._left = ""  # what the event says of an end that the session finds ordinary
         self.cancel_keys: list[bytes] = []
         self.leaf_binding = b""  # what a client that binds its login to our leaf has bound it to
-        self._started = time.monotonic_ns()
         self.bytes_from: dict[str, int] = dict.fromkeys(LegName, 0)
         self.ended_because: str | None = None
 
-    # what the gate needs
-
     @property
     def actors(self) -> frozenset[str]:
-        return self._actors
+        """The classes that its actor is in."""
+        return self.standing.actors
 
     @property
     def actor(self) -> Actor:
+        """Who made it."""
         return self.facts.actor
 
     @property
     def target_name(self) -> str:
-        return self.facts.target.name
+        """The target's name, empty for none."""
+        return self.standing.target_name
 
-    @property
-    def context(self) -> event.FlowContext:
-        return self.facts.context
-
-    def next_decision_id(self) -> str:
-        self._decisions += 1
-        return f"{self.id}.{self._decisions}"
+    # what the gate tells
 
     def decided(self, request: base.Request, decision: Decision) -> None:
         """The gate's answer to a request that had to be analyzed; its record is written."""
@@ -155,24 +134,24 @@ class Flow:
     def classify(self) -> None:
         """Find the actor's classes by the policy in force; done again when that changes."""
         if self._opened is not None:
-            policy = self.worker.gate.policy
-            self._actors = actor_classes(policy, self._opened.actor)
-            self.masks = self.worker.masks_of(self._actors, self._opened.target)
-            self._opened.session.sealed = self.masks is not None
-            self._opened.session.look_through(self.worker.detector_of(self._actors, self._opened.target))
-            self.scope = None
-            self.counted = self.worker.limits.of_flow(self._actors, self.target_name, self._opened.actor)
+            standing, target = self.standing, self._opened.target
+            actors = standing.actors = actor_classes(self._gate.policy, self._opened.actor)
+            standing.masks = self.worker.masks_of(actors, target)
+            standing.scope = None
+            standing.counted = self.worker.limits.of_flow(actors, target.name, self._opened.actor)
+            self._opened.session.sealed = standing.masks is not None
+            self._opened.session.look_through(self.worker.detector_of(actors, target))
 
     def flush_recording(self) -> None:
         """Write what the recording holds back; called twice a second."""
-        if self._recording is not None:
-            self.guarded(self._flush_recording)
+        if self.tape.recording is not None:
+            self.guarded(self.tape.flush)
 
     # what the legs tell
 
     def opened(self, leg: Leg) -> None:
         if leg is self.client:
-            self._spawn(self._open_up())
+            self.spawn(self._open_up())
 
     def received(self, leg: Leg, data: bytes) -> None:
         session = self._session
@@ -184,8 +163,8 @@ class Flow:
                 session.client_data(data)
             else:
                 session.upstream_data(data)
-                if self._tallies and (progress := session.progress()) is not None:
-                    self._count(session, *progress)
+                if self.tallies and (progress := session.progress()) is not None:
+                    count(self, session, *progress)
             self._drain()
         except Exception as error:
             self._failed(error)
@@ -249,14 +228,8 @@ class Flow:
             log.error("session_failed flow=%s session=%r", self.id, self._session, exc_info=error)
             self.end("internal error")
 
-    def _flush_recording(self) -> None:
-        if self._recording is not None and (digest := self._recording.flush()) is not None:
-            words = self.words
-            grew = event.recording_grew if words is None else words.recording_grew
-            self.worker.gate.record(grew(self.facts.context, digest))
-
     def _drain(self) -> None:
-        session = self.facts.session
+        session = self._session or self.facts.session
         self._drain_bytes(session)
         while session.commands and self.ended_because is None:
             commands, session.commands = session.commands, []
@@ -269,10 +242,10 @@ class Flow:
 
     def _drain_bytes(self, session: base.Session) -> None:
         if session.captured:
-            self._capture(session.captured)
+            self.tape.captured(session.captured)
             session.captured.clear()
         if session.to_upstream:
-            if self.gated:
+            if self.standing.gated:
                 self._withheld += session.to_upstream
             else:
                 self.upstream.write(session.to_upstream)
@@ -290,97 +263,42 @@ class Flow:
 
     def _take(self, session: base.Session, request: base.Request, decision: Decision) -> None:
         """Let the session have a decision."""
-        asks = decision.ruling.verdict is Verdict.APPROVE
-        if self.tally is not None:
-            self._tallies.keep(decision.id, self.tally)
-            self.tally = None
+        asks = decision.ruling.verdict is APPROVE
+        standing = self.standing
+        if standing.tally is not None:
+            self.tallies.keep(decision.id, standing.tally)
+            standing.tally = None
         if asks:
             session.hold(request, decision)
             return
         if not decision.forwards:
-            self._tallies.drop(decision.id)
-        if request.phase is base.Phase.EXECUTE and decision.forwards:
-            self._forwarded[decision.id] = time.monotonic_ns()
-        words, context = self.words, self.facts.context
-        note = event.decision_note(context, decision) if words is None else words.note(context, request, decision)
-        self._started_recording().note(note)
+            self.tallies.drop(decision.id)
+        elif request.phase is EXECUTE:
+            self._forwarded[decision.id] = _clock()
+        words, context = standing.words, standing.told()
+        self.tape.note(
+            event.decision_note(context, decision) if words is None else words.note(context, request, decision)
+        )
         session.decided(request, decision)
 
     def wake(self) -> None:
         """The session has bytes or commands that nobody called it for."""
         self.guarded(_nothing)
 
-    def capture_channel(self, channel: int, stream: int, data: bytes) -> None:
-        """Record bytes of a channel's stream; see `SessionRecording.capture_channel`. Raises RecordingError."""
-        if self._closed:
-            return
-        now = (time.monotonic_ns() - self._started) // 1000
-        self._started_recording().capture_channel(channel, stream, data, now)
-
-    def note(self, encoded: bytes) -> None:
-        """Put a marker into the recording."""
-        if self._closed:
-            return
-        self._started_recording().note(encoded, (time.monotonic_ns() - self._started) // 1000)
-
-    def channel_ended(self, channel: int) -> None:
-        """That number is not used again."""
-        if self._closed:
-            return
-        self._started_recording().end_channel(channel)
-
-    def _started_recording(self) -> SessionRecording:
-        if self._recording is None:
-            self._recording = self.worker.start_recording(self.facts.context)
-        return self._recording
-
-    def _capture(self, captured: list[tuple[LegName, bytes]]) -> None:
-        recording = self._started_recording()
-        now = (time.monotonic_ns() - self._started) // 1000
-        for leg, data in captured:
-            recording.capture(leg, data, now)
-
     def _carry_out(self, session: base.Session, command: base.Command) -> None:
         if isinstance(command, base.Decide):
-            decision = self.worker.gate.ask(self, command.request)
+            decision = self._gate.ask(self.standing, command.request)
             if decision is not None:
                 self._take(session, command.request, decision)
         elif isinstance(command, base.Finished):
-            started = self._forwarded.pop(command.decision_id, self._started)
-            self._tallies.finished(command)
-            self.worker.gate.finished(self, command, (time.monotonic_ns() - started) // 1000)
+            self.tallies.finished(command)
+            self._gate.finished(self.standing, command, self._took_us(command.decision_id))
         else:
             self._carry_out_rare(session, command)
 
-    def _count(self, session: base.Session, decision_id: str, rows: int, size: int) -> None:
-        answer = self._tallies.reached(decision_id, rows, size)
-        if isinstance(answer, list):
-            self.upstream.hold()  # not one piece more while nobody knows whether it may pass
-            self._spawn(self._borrow(session, decision_id, answer))
-        elif isinstance(answer, Hit) and self.worker.gate.policy.mode is Mode.ENFORCE:
-            session.cut_off(answer.reason(time.time()))
-
-    async def _borrow(self, session: base.Session, decision_id: str, pockets: list[Pocket]) -> None:
-        await self.worker.limits.borrow(pockets)
-        self.upstream.release()
-        if (progress := session.progress()) is not None and progress[0] == decision_id:
-            self.guarded(lambda: self._count(session, *progress))
-
-    async def _ask_human(self, session: base.Session, asked: base.AskHuman) -> None:
-        def waits(seconds: int, minimum: int) -> None:
-            self.guarded(lambda: session.notify(asked.decision, seconds, minimum))
-
-        leg = self.client
-
-        def gone() -> bool:
-            return self.ended_because is not None or session.withdrawn(asked.request) or client_left(leg.transport)
-
-        final = await decision_of_humans(self.worker.waiting, self, asked, waits, gone)
-        if final is None:
-            if not session.withdrawn(asked.request):
-                self.end("the client left")
-        elif self.ended_because is None:
-            self.worker.gate.settle(self, asked.request, final)
+    def _took_us(self, decision_id: str) -> int:
+        """Microseconds since that request went on."""
+        return (_clock() - self._forwarded.pop(decision_id, self.tape.started)) // 1000
 
     def _carry_out_rare(self, session: base.Session, command: base.Command) -> None:
         match command:
@@ -389,53 +307,48 @@ class Flow:
             case base.StartTls():
                 start_upstream_tls(self, command.early)
             case base.Connect():
-                self._spawn(reach_upstream(self))
+                self.spawn(reach_upstream(self))
             case base.AskHuman():
-                self._spawn(self._ask_human(session, command))
+                self.spawn(ask_humans(self, session, command))
             case base.Describe(facts):
                 self._established(facts)
             case base.Rule(request, ruling):
-                if (decision := self.worker.gate.rule(self, request, ruling)) is not None:
+                if (decision := self._gate.rule(self.standing, request, ruling)) is not None:
                     self._take(session, request, decision)
             case base.LookedUp():
                 if self._lookup is not None:
                     self._lookup.found(command)
             case base.KeepCancelKey(issued, upstream):
                 self.cancel_keys.append(issued)
-                self._spawn(self.worker.keep_cancel_key(self.facts, issued, upstream))
+                self.spawn(self.worker.keep_cancel_key(self.facts, issued, upstream))
             case base.Cancel(issued):
-                self._spawn(find_cancel_key(self, issued))
+                self.spawn(find_cancel_key(self, issued))
             case base.Close(reason):
-                if self.gated:
+                if self.standing.gated:
                     self._ends = reason
                 else:
                     self.end(reason)
 
     def _cut_off(self, decision: Decision) -> None:
         """It was let through when its flow had ended already."""
-        if self.words is None:
-            self.worker.gate.finished(self, base.Finished(decision.id, Outcome(0, 0, CUT_OFF)), 0)
+        words = self.standing.words
+        if words is None:
+            self._gate.finished(self.standing, base.Finished(decision.id, Outcome(0, 0, CUT_OFF)), 0)
         else:
-            lost = Outcome(0, 0, "the connection was lost")
-            self.worker.gate.record(
-                self.words.finished(self.facts.context, base.FinishedWith(decision.id, lost, ()), 0)
-            )
+            lost = base.FinishedWith(decision.id, Outcome(0, 0, "the connection was lost"), ())
+            self._gate.record(words.finished(self.standing.told(), lost, 0))
 
     def finished_with(self, command: base.FinishedWith) -> None:
         """What was let through has ended; also while the flow itself ends."""
-        started = self._forwarded.pop(command.decision_id, self._started)
-        self._tallies.finished(base.Finished(command.decision_id, command.outcome))
-        if self.words is not None:
-            took_us = (time.monotonic_ns() - started) // 1000
-            self.worker.gate.record(self.words.finished(self.facts.context, command, took_us))
+        self.tallies.finished(base.Finished(command.decision_id, command.outcome))
+        took_us = self._took_us(command.decision_id)
+        if (words := self.standing.words) is not None:
+            self._gate.record(words.finished(self.standing.told(), command, took_us))
 
     # slower steps
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run this beside the pump; what it raises ends the flow."""
-        self._spawn(work)
-
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
         self.worker.spawn(self._contained(work))
 
     async def _contained(self, work: Coroutine[object, object, None]) -> None:
@@ -451,6 +364,7 @@ class Flow:
             self.end(refused.reason)
             return
         self._opened = opened
+        self.standing.context, self.standing.target_name = opened.context, opened.target.name
         self.classify()
         self._session = opened.session
         if opened.answer:  # the canary: answered here, never forwarded
@@ -461,13 +375,13 @@ class Flow:
         self.guarded(_nothing)  # what the session has to say before its client does
 
     def _hello(self, hello: bytes) -> None:
-        self._spawn(start_client_tls(self, hello))
+        self.spawn(start_client_tls(self, hello))
 
     def _established(self, facts: tuple[tuple[str, str], ...]) -> None:
         self._deadline.cancel()
-        self.facts.context.describe(dict(facts))
-        words = self.words
-        self.worker.gate.record((event.session_opened if words is None else words.session_opened)(self.facts.context))
+        context, words = self.standing.told(), self.standing.words
+        context.describe(dict(facts))
+        self._gate.record(event.session_opened(context) if words is None else words.session_opened(context))
 
     def _late(self) -> None:
         self.end(f"no session within {ESTABLISH_DEADLINE:g} s")
@@ -490,11 +404,10 @@ class Flow:
         if self._session is not None:
             self._session.ended()
             self._last_outcomes(self._session)
-        self._tallies.close()
+        self.tallies.close()
         self.client.close()
         self.upstream.close()
-        self._closed = True
-        self.worker.flow_ended(self, self._opened, self._recording, self.cancel_keys)
+        self.worker.flow_ended(self, self._opened, self.tape.end(), self.cancel_keys)
 
     @property
     def facts(self) -> Opened:

@@ -16,20 +16,20 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from hostagent.limits.purse import Tally
 from hostagent.policy.decide import decide
 from hostagent.policy.limits import Hit, exceeded
 from hostagent.policy.model import Policy
-from hostagent.protocols.base import Finished, FinishedWith, LookedUp, Phase, Request
+from hostagent.protocols.base import EXECUTE, PREPARE, Finished, LookedUp, Request
 from hostagent.recording import event
 from hostagent.recording.chain import LINK_MOST
 from hostagent.recording.journal import RecordingError
-from hostagent.runtime.limits import Counted, Limits
+from hostagent.runtime.limits import Limits
 from hostagent.runtime.masking import CHANGING, Place, masked, may_move, place_of
 from hostagent.runtime.memory import Memory
-from hostagent.runtime.waiting import AskedWhenRun
+from hostagent.runtime.standing import Scope, Standing
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
 from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
@@ -38,7 +38,7 @@ from hostagent.sql.mysql.functions import is_harmless as is_harmless_in_mysql
 from hostagent.sql.mysql.template import template as mysql_template
 from hostagent.sql.secrets import cut_at_secret
 from hostagent.sql.template import filled, literal_free, template
-from hostagent.values.decision import Decision, Ruling, Verdict
+from hostagent.values.decision import DENY, Decision, Ruling, Verdict
 from hostagent.values.mysql import MysqlSettings
 
 log = logging.getLogger("hostagent.gate")
@@ -51,53 +51,6 @@ MAX_SHAPED: Final = 4096  # … of so many characters at most
 ANALYZER_DEADLINE: Final = 5.0  # seconds; a statement that takes longer to analyze is denied
 
 Spawn = Callable[[Coroutine[object, object, None]], object]
-
-
-class Scope(NamedTuple):
-    """Where a ruling is remembered: `number` stands for actors, target, and these facts of the request."""
-
-    number: int
-    catalog: int
-    context: tuple[str, ...]
-    schemas: tuple[str, ...] | None
-    place: str | None
-
-
-class Words(Protocol):
-    """The events of a protocol that has event classes of its own; see `recording.event` for the usual ones."""
-
-    def session_opened(self, context: event.FlowContext) -> bytes: ...
-    def decided(self, context: event.FlowContext, request: Request, decision: Decision) -> bytes: ...
-    def finished(self, context: event.FlowContext, command: FinishedWith, took_us: int) -> bytes: ...
-    def recording_grew(self, context: event.FlowContext, digest: event.Digest) -> bytes: ...
-    def note(self, context: event.FlowContext, request: Request, decision: Decision) -> bytes: ...
-
-
-class Asker(Protocol):
-    """What the gate needs of a flow. `gated`: a decision of it is not written yet; set by the gate alone."""
-
-    gated: bool
-    counted: Counted  # the limits that may count what it does
-    tally: Tally | None  # of the decision that it is given next
-    prepared: AskedWhenRun
-    scope: Scope | None  # the last one it was asked in; None when its actors may be others now
-    words: Words | None  # its events; None for those of databases
-    masks: Masks | None  # what is masked for its actors at its target
-    apart: bool  # it may have temporary relations, so its names mean something else than those of others
-    place: Place | None  # what its names mean, where its server was asked and that cannot have changed since
-    unsettled: bool  # it may see a catalog that others do not: it changed one, in what may be a transaction
-
-    @property
-    def actors(self) -> frozenset[str]: ...
-    @property
-    def target_name(self) -> str: ...
-    @property
-    def context(self) -> event.FlowContext: ...
-    def next_decision_id(self) -> str: ...
-    def decided(self, request: Request, decision: Decision) -> None: ...
-    def recorded(self) -> None: ...
-    async def look_up(self, question: str) -> LookedUp: ...
-    def unrecorded(self, error: RecordingError) -> None: ...
 
 
 class Recorder(Protocol):
@@ -122,8 +75,8 @@ class Gate:
         self._events: list[bytes] = []  # to write, in order
         self._size = 0  # of them, in bytes
         self._kept: list[bytes] = []  # those of them that are tried again when they cannot be written
-        self._askers: list[Asker] = []  # who has a decision among them
-        self._answers: list[tuple[Asker, Request, Decision]] = []  # decided late, to be told
+        self._askers: list[Standing] = []  # who has a decision among them
+        self._answers: list[tuple[Standing, Request, Decision]] = []  # decided late, to be told
         self._scheduled = False
         self._ticking = False
         self._catalog = 1  # counts what masking may not know any more
@@ -147,10 +100,10 @@ class Gate:
         """What servers said of their relations may not be true any more."""
         self._catalog += 1
 
-    def ask(self, asker: Asker, request: Request) -> Decision | None:
-        """Decide this request. None: it has to be analyzed, and `asker.decided` is called later.
+    def ask(self, asker: Standing, request: Request) -> Decision | None:
+        """Decide this request. None: it has to be analyzed, and `decided` of its owner is called later.
 
-        What follows from a decision that is given here may leave once `asker.gated` is False again.
+        What follows from a decision that is given here may leave once `gated` is False again.
         """
         if request.wire:
             return self._decided(asker, request, self._decide(asker, request, Unanalyzed(request.text)))
@@ -167,7 +120,7 @@ class Gate:
         self._spawn(self._analyze(asker, request, shape))
         return None
 
-    def rule(self, asker: Asker, request: Request, ruling: Ruling) -> Decision | None:
+    def rule(self, asker: Standing, request: Request, ruling: Ruling) -> Decision | None:
         """As `ask`, where the ruling is known and neither analyzed nor remembered here."""
         return self._ruled(asker, request, ruling)
 
@@ -188,12 +141,12 @@ class Gate:
                 self._shapes[mysql, text] = shape
         return shape
 
-    def finished(self, asker: Asker, command: Finished, took_us: int) -> None:
+    def finished(self, asker: Standing, command: Finished, took_us: int) -> None:
         """Record how a forwarded request ended; written with the next batch."""
         if command.decision_id in self._changing:
             self._changing.discard(command.decision_id)
             self._catalog += 1
-        self.record(event.finished(asker.context, command.decision_id, command.outcome, took_us))
+        self.record(event.finished(asker.told(), command.decision_id, command.outcome, took_us))
 
     def record(self, encoded: bytes) -> None:
         """Record an event that no request waits for; kept and tried again while it cannot be written."""
@@ -222,9 +175,9 @@ class Gate:
         else:
             for asker in askers:
                 asker.gated = False
-                asker.recorded()
+                asker.owner.recorded()
         for asker, request, decision in answers:
-            asker.decided(request, decision)
+            asker.owner.decided(request, decision)
 
     def _tick(self) -> None:
         self._ticking = False
@@ -234,15 +187,15 @@ class Gate:
                 self._ticking = True
                 self._loop.call_later(RETRY_DELAY, self._tick)
 
-    def _not_written(self, askers: list[Asker], error: RecordingError) -> None:
+    def _not_written(self, askers: list[Standing], error: RecordingError) -> None:
         self._events = self._kept.copy()
         self._size = sum(map(len, self._events)) + LINK_MOST * len(self._events)
         self.unrecorded += len(askers)
         for asker in askers:
             asker.gated = False
-            asker.unrecorded(error)
+            asker.owner.unrecorded(error)
 
-    async def _analyze(self, asker: Asker, request: Request, shape: str | None) -> None:
+    async def _analyze(self, asker: Standing, request: Request, shape: str | None) -> None:
         analysis = _function_call(request) or await analyze(
             self._analyzer, request.text, ANALYZER_DEADLINE, mysql=request.mysql
         )
@@ -261,9 +214,11 @@ class Gate:
         if (decision := self._ruled(asker, request, ruling)) is not None:
             self._answer(asker, request, decision)
 
-    async def _masked(self, asker: Asker, request: Request, ruling: Ruling, masks: Masks, shape: str | None) -> Ruling:
+    async def _masked(
+        self, asker: Standing, request: Request, ruling: Ruling, masks: Masks, shape: str | None
+    ) -> Ruling:
         """The ruling with the masked text, kept where names mean what they did to it; a refusal may be of now."""
-        if ruling.verdict is Verdict.DENY:
+        if ruling.verdict is DENY:
             return ruling
         policy, catalog, place = self._policy, self._catalog, place_of(asker, request, self._catalog)
 
@@ -278,7 +233,7 @@ class Gate:
             kept = self._recall(scope, request.text)
             return kept if kept is not None or shape is None else self._memory.get(scope, shape)
 
-        found = await masked(self._analyzer, asker, request, ruling, masks, place, recall)
+        found = await masked(self._analyzer, asker.owner, request, ruling, masks, place, recall)
         asker.unsettled = asker.unsettled and not found.idle
         asker.apart = asker.apart or found.temporary
         as_it_was = policy is self._policy and catalog == self._catalog
@@ -290,10 +245,10 @@ class Gate:
                 self._memory.put(scope, request.text, found.ruling)
         return found.ruling
 
-    def _ruled(self, asker: Asker, request: Request, ruling: Ruling) -> Decision | None:
+    def _ruled(self, asker: Standing, request: Request, ruling: Ruling) -> Decision | None:
         """The decision on a request of this flow: what it prepared before, and limits, may change the ruling."""
         ruling = asker.prepared.ruling(request, ruling)
-        if asker.counted and request.phase is Phase.EXECUTE and ruling.verdict is not Verdict.DENY:
+        if asker.counted and request.phase is EXECUTE and ruling.verdict is not DENY:
             answer = self._limits.check(asker.counted, ruling, request.schemas)
             if isinstance(answer, list):
                 self._spawn(self._admit(asker, request, ruling))
@@ -301,25 +256,25 @@ class Gate:
             ruling = self._counted(asker, ruling, answer)
         return self._decided(asker, request, ruling)
 
-    async def _admit(self, asker: Asker, request: Request, ruling: Ruling) -> None:
+    async def _admit(self, asker: Standing, request: Request, ruling: Ruling) -> None:
         answer = await self._limits.admit(asker.counted, ruling, request.schemas)
         self._answer(asker, request, self._decided(asker, request, self._counted(asker, ruling, answer)))
 
-    def _counted(self, asker: Asker, ruling: Ruling, answer: Tally | Hit | None) -> Ruling:
+    def _counted(self, asker: Standing, ruling: Ruling, answer: Tally | Hit | None) -> Ruling:
         if isinstance(answer, Hit):
             return exceeded(self._policy.mode, ruling, answer, time.time())
         asker.tally = answer
         return ruling
 
-    def settle(self, asker: Asker, request: Request, decision: Decision) -> None:
+    def settle(self, asker: Standing, request: Request, decision: Decision) -> None:
         """A human has answered, or cannot: record that, then tell the flow."""
         self._answer(asker, request, self._decided(asker, request, decision.ruling, decision.id))
 
-    def _answer(self, asker: Asker, request: Request, decision: Decision) -> None:
+    def _answer(self, asker: Standing, request: Request, decision: Decision) -> None:
         self._answers.append((asker, request, decision))
         self._schedule()
 
-    def _decide(self, asker: Asker, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
+    def _decide(self, asker: Standing, request: Request, analysis: Analysis | Unanalyzed) -> Ruling:
         harmless = is_harmless if request.mysql is None else is_harmless_in_mysql
         ruling = decide(self._policy, asker.actors, asker.target_name, analysis, request.schemas, harmless)
         if isinstance(analysis, Unanalyzed):  # nobody knows where in it a password stands
@@ -328,17 +283,17 @@ class Gate:
             ruling = replace(ruling, text=text, told=told, position=analysis.position)
         return ruling
 
-    def _decided(self, asker: Asker, request: Request, ruling: Ruling, decision_id: str = "") -> Decision:
+    def _decided(self, asker: Standing, request: Request, ruling: Ruling, decision_id: str = "") -> Decision:
         """The decision that this ruling makes, its event in the batch; a denial where there is no room for that."""
         sent = filled(ruling.pieces, request.text) if ruling.pieces else None
         decision = Decision(decision_id or asker.next_decision_id(), ruling, sent)
-        if request.phase is Phase.PREPARE and ruling.verdict.forwards:
+        if request.phase is PREPARE and decision.forwards:
             return decision
         words = asker.words
         if words is None:
-            encoded = event.decided(asker.context, request.text, decision)
+            encoded = event.decided(asker.told(), request.text, decision)
         else:
-            encoded = words.decided(asker.context, request, decision)
+            encoded = words.decided(asker.told(), request, decision)
         if not self._journal.reserve(self._size + len(encoded) + LINK_MOST):
             self.unrecorded += 1
             return _unrecorded(decision)
@@ -363,7 +318,7 @@ class Gate:
             self._scheduled = True
             self._loop.call_soon(self.flush)
 
-    def _scope(self, asker: Asker, request: Request, where: str | None = None) -> int:
+    def _scope(self, asker: Standing, request: Request, where: str | None = None) -> int:
         """The number of everything but the text that a ruling depends on, under one policy.
 
         `where`: what names mean to a session of its own, other than `asker.place` says; None where it says nothing.

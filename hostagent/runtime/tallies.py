@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 from hostagent.limits.purse import Pocket, Tally
+from hostagent.policy.fields import Mode
 from hostagent.policy.limits import Hit
-from hostagent.protocols.base import Finished
+from hostagent.protocols.base import Finished, Session
+
+if TYPE_CHECKING:
+    from hostagent.runtime.flow import Flow
 
 MAX_TALLIES = 1000  # statements of one flow that are counted at the same time; then the oldest are counted no more
 
@@ -46,3 +53,20 @@ class Tallies:
         """The flow ended."""
         for tally in self._of.values():
             tally.ended("")
+
+
+def count(flow: Flow, session: Session, decision_id: str, rows: int, size: int) -> None:
+    """So much has a running result brought: borrow more for it, or cut it off."""
+    answer = flow.tallies.reached(decision_id, rows, size)
+    if isinstance(answer, list):
+        flow.upstream.hold()  # not one piece more while nobody knows whether it may pass
+        flow.spawn(_borrow(flow, session, decision_id, answer))
+    elif isinstance(answer, Hit) and flow.worker.gate.policy.mode is Mode.ENFORCE:
+        session.cut_off(answer.reason(time.time()))
+
+
+async def _borrow(flow: Flow, session: Session, decision_id: str, pockets: list[Pocket]) -> None:
+    await flow.worker.limits.borrow(pockets)
+    flow.upstream.release()
+    if (progress := session.progress()) is not None and progress[0] == decision_id:
+        flow.guarded(lambda: count(flow, session, *progress))

@@ -44,6 +44,10 @@ class Verdict(StrEnum):
         return self is Verdict.ALLOW or self is Verdict.OBSERVE
 
 
+APPROVE: Final = Verdict.APPROVE  # an enum's member is looked up by name each time; compiled, these are not
+DENY: Final = Verdict.DENY
+
+
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """What policy says of one text from one class of actors to one target: the part that is remembered.

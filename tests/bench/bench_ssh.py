@@ -164,7 +164,7 @@ def _mitm(lab: Lab, server: Sshd, files: Path, enter: tuple[str, ...]) -> Iterat
     """It lets everybody in, logs in with the key, and keeps no copies of files."""
     command = [MITM, "server", "--listen-address", "127.0.0.1", "--listen-port", str(MITM_PORT)]
     command += ["--remote-host", DATABASE[4], "--auth-username", "root", "--auth-key", str(server.user_key_file)]
-    command += ["--accept-first-publickey", "--disable-remote-fingerprint-warning"]
+    command += ["--force-none-auth", "--disable-remote-fingerprint-warning"]
     environment = {**os.environ, "HOME": str(files)}
     with (files / "mitm.log").open("wb") as log:
         process = subprocess.Popen(

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -63,12 +64,39 @@ class MysqlWorld(World):
         self, number: int, asked: list[tuple[str, str]], database: str = "shop", sql_mode: str = "STRICT_TRANS_TABLES"
     ) -> list[list[str]]:
         """The packets of each answer on one governed connection (clients/mysql_wire.py), without decision ids."""
-        job = {"address": address(number), "port": PORT, "database": database, "sql_mode": sql_mode, "asked": asked}
+        lines = [_job(number, database, sql_mode), *asked]
         client = CLIENTS / "mysql_wire.py"
-        done = self.governed(sys.executable, "-I", client, stdin=None, input=json.dumps(job), timeout=120)
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        done = self.governed(sys.executable, "-I", client, stdin=None, input=text, timeout=120)
         assert done.returncode == 0, done.stderr
-        answers: list[list[str]] = json.loads(done.stdout)
-        return [[FOUND_AS.sub("finds it as decision -", packet) for packet in packets] for packets in answers]
+        return [_packets(line) for line in done.stdout.splitlines()]
+
+    @contextlib.contextmanager
+    def wired(self, number: int, database: str = "shop") -> Iterator[Callable[[str, str], list[str]]]:
+        """The same, step by step: a function that asks one and gives the packets of its answer."""
+        command = self.agent.command("run", "--", sys.executable, "-I", CLIENTS / "mysql_wire.py")
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            to, answers = process.stdin, process.stdout
+            to.write(json.dumps(_job(number, database, "STRICT_TRANS_TABLES")) + "\n")
+
+            def ask(how: str, text: str) -> list[str]:
+                to.write(json.dumps((how, text)) + "\n")
+                return _packets(answers.readline())
+
+            yield ask
+            to.close()
+
+
+def _job(number: int, database: str, sql_mode: str) -> dict[str, object]:
+    return {"address": address(number), "port": PORT, "database": database, "sql_mode": sql_mode}
+
+
+def _packets(line: str) -> list[str]:
+    packets: list[str] = json.loads(line)
+    return [FOUND_AS.sub("finds it as decision -", packet) for packet in packets]
 
 
 def address(number: int) -> str:

@@ -143,6 +143,8 @@ def test_git_clones_and_pushes_where_it_may(here: Stock) -> None:
         git(here, "-C", work, "commit", "-q", "-m", run.__name__, run=here.direct)
         pushed = git(here, "-C", work, "push", "-q", "origin", "HEAD:main", run=run)
         assert (pushed.returncode, pushed.stderr) == (0, "")
+    (event,) = here.here.decided(f"git-receive-pack '{repositories}/open.git'")
+    assert here.here.finished(event["unmapped"]["decision"])["unmapped"]["pushed"] == "refs/heads/main"
     log = git(here, "--git-dir", repositories / "open.git", "log", "--format=%s", run=here.direct).stdout
     assert log == "governed\ndirect\n"
     refused = git(here, "clone", "-q", f"{HOST}:{repositories}/closed.git", "down/closed")

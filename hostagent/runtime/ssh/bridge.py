@@ -292,7 +292,7 @@ class Bridge:
     def capture(self, number: int, stream: int, data: bytes) -> bool:
         """Record bytes of a channel; where that cannot be done the flow ends, and they go nowhere."""
         try:
-            self.flow.capture_channel(number, stream, data)
+            self.flow.tape.channel(number, stream, data)
         except RecordingError as error:
             self.flow.end(f"not recorded: {error.what}")
             return False

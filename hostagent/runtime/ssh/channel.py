@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import asyncssh
 
 from hostagent.policy.groups import HARMLESS_ENVIRONMENT
+from hostagent.protocols.ssh.git_push import Pushed
 from hostagent.protocols.ssh.scp import ScpGuard
 from hostagent.protocols.ssh.sftp import SftpGuard
 from hostagent.recording import ssh_notes
@@ -33,6 +34,7 @@ STDERR: int = asyncssh.EXTENDED_DATA_STDERR
 DENIED = 126  # exit status, as a shell gives for what may not be executed
 LOST = 255  # as ssh itself gives
 MAX_VARIABLES = 64
+MAX_TOLD = 20  # refs of a push in its event; the recording has them all
 SCP = frozenset({SshKind.SCP_READ, SshKind.SCP_WRITE})
 UNRECORDED = SCP | {SshKind.RSYNC_READ, SshKind.RSYNC_WRITE, SshKind.GIT_FETCH, SshKind.GIT_PUSH}
 
@@ -54,6 +56,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         self._holds: set[str] = set()
         self._guarded: Guarded | None = None
         self._recorded = True
+        self._pushed: Pushed | None = None
         self._output = Output(self._put, None)
         self._decisions: list[Decision] = []
         self._totals = [0, 0, 0]
@@ -72,7 +75,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
 
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
         if self._twin is not None:
-            self._bridge.flow.note(ssh_notes.resized(self.number, width, height))
+            self._bridge.flow.tape.note_now(ssh_notes.resized(self.number, width, height))
             self._twin.change_terminal_size(width, height, pixwidth, pixheight)
         elif self._pty is not None:
             self._pty = (self._pty[0], (width, height, pixwidth, pixheight), self._pty[2])
@@ -144,7 +147,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             self._chan.write(f"hostagent: {text}{end}".encode(), STDERR)
 
     async def _begin(self) -> None:
-        self._bridge.flow.note(ssh_notes.channel_opened(self.number, "session"))
+        self._bridge.flow.tape.note_now(ssh_notes.channel_opened(self.number, "session"))
         environment = await self._environment()
         operations = self._operations()
         for operation in operations:
@@ -202,6 +205,8 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
                 self._guarded = Guarded(self, self._bridge, ScpGuard(self._bridge.user, first.words[0]))
             except (ValueError, IndexError) as error:
                 return f"this form of scp is not understood: {error}"
+        elif first.kind is SshKind.GIT_PUSH:
+            self._pushed = Pushed()
         elif self._recorded:
             self._output = Output(self._put, self._bridge.detector)
         return None
@@ -213,8 +218,8 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         subsystem = text if request == "subsystem" else None
         if self._pty is not None:
             term, size, _ = self._pty
-            self._bridge.flow.note(ssh_notes.pty(self.number, term, size[0], size[1]))
-        self._bridge.flow.note(ssh_notes.started(self.number, request, text))
+            self._bridge.flow.tape.note_now(ssh_notes.pty(self.number, term, size[0], size[1]))
+        self._bridge.flow.tape.note_now(ssh_notes.started(self.number, request, text))
         try:
             await connection.open_channel(lambda: Twin(self), command, subsystem, environment, self._pty)
         except asyncssh.ChannelOpenError as error:
@@ -242,6 +247,8 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         if self._guarded is not None:
             self._guarded.client_data(data)
         elif not self._recorded or self._bridge.capture(self.number, INPUT, data):
+            if self._pushed is not None:
+                self._pushed.feed(data)
             self.to_server(data)
 
     def to_server(self, data: bytes) -> None:
@@ -325,12 +332,15 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         facts += (("bytes_out", self._totals[OUTPUT]), ("bytes_err", self._totals[ERROR]))
         facts += (("exit_status", status),) if status is not None else ()
         facts += (("exit_signal", signal),) if signal else ()
+        if self._pushed is not None:
+            self._bridge.flow.tape.note_now(ssh_notes.pushed(self.number, self._pushed))
+            facts += (("pushed", ", ".join(update.ref for update in self._pushed.refs[:MAX_TOLD])),)
         outcome = Outcome(0, self._totals[OUTPUT] + self._totals[ERROR], error, self._output.detected() or None)
         for decision in decisions:
             self._bridge.finished(decision.id, outcome, facts)
         totals = (self._totals[INPUT], self._totals[OUTPUT], self._totals[ERROR])
-        self._bridge.flow.note(ssh_notes.ended(self.number, status, signal, totals))
-        self._bridge.flow.channel_ended(self.number)
+        self._bridge.flow.tape.note_now(ssh_notes.ended(self.number, status, signal, totals))
+        self._bridge.flow.tape.channel_ended(self.number)
 
 
 class Twin(asyncssh.SSHClientSession[bytes]):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 async def ssh_session(flow: Flow, target: Target, context: FlowContext, host: str, refusal: str) -> SshSession:
     """A session; with a `refusal` one that says so and ends. Raises Refused when there is no host certificate."""
-    flow.words = ssh_events
+    flow.standing.words = ssh_events
     identity = flow.worker.identity
     if identity is None:
         identity = flow.worker.identity = Identity(flow.worker.channel)

@@ -90,7 +90,7 @@ class Guarded:
 
     def _tell_finished(self) -> None:
         for transfer in self._guard.finished:
-            self._bridge.flow.note(ssh_notes.transferred(self._channel.number, transfer))
+            self._bridge.flow.tape.note_now(ssh_notes.transferred(self._channel.number, transfer))
             if (decision := self._files.get(transfer.path)) is not None:
                 error = "" if transfer.complete else "incomplete"
                 facts = (("path", transfer.path), ("direction", transfer.direction), ("sha256", transfer.sha256))

@@ -38,7 +38,7 @@ async def open_tunnel(bridge: Bridge, host: str, port: int, orig_host: str, orig
     number = bridge.next_channel()
     destination = _written(host, port)
     decision = await _decided(bridge, SshKind.FORWARD_LOCAL, f"connect to {destination}", destination, number)
-    bridge.flow.note(ssh_notes.channel_opened(number, "direct-tcpip", destination))
+    bridge.flow.tape.note_now(ssh_notes.channel_opened(number, "direct-tcpip", destination))
     end = Endpoint(_address(host), port)
     way = Within(bridge, number, host, port, (orig_host, orig_port))
     if find_target(bridge.flow.worker.gate.policy, end, frozenset({host})) is not None:
@@ -85,7 +85,7 @@ class Within:
     async def attributed(self, worker: Worker, flow_id: FlowId, transport: asyncio.Transport) -> Attributed:  # noqa: ARG002
         """Whoever made the flow that this one came in."""
         outer = self._bridge.flow
-        key = FlowKey(outer.context.key.source, Endpoint(self.host, self.port))
+        key = FlowKey(outer.standing.told().key.source, Endpoint(self.host, self.port))
         through = f"{outer.id} channel {self._number}"
         return Attributed(key, Endpoint(_address(self.host), self.port), outer.actor, frozenset({self.host}), through)
 
@@ -248,8 +248,8 @@ class Stream:
             sent, got = self._totals
             facts = (("channel", self._number), ("bytes_in", sent), ("bytes_out", got))
             self._bridge.finished(self._decision.id, Outcome(0, got), facts)
-            self._bridge.flow.note(ssh_notes.ended(self._number, None, "", (sent, got, 0)))
-            self._bridge.flow.channel_ended(self._number)
+            self._bridge.flow.tape.note_now(ssh_notes.ended(self._number, None, "", (sent, got, 0)))
+            self._bridge.flow.tape.channel_ended(self._number)
 
 
 class Unknown(asyncssh.SSHTCPSession[bytes]):
@@ -331,7 +331,7 @@ class Incoming(asyncssh.SSHTCPSession[bytes]):
         self._destination = (host, port)
         self._origin = origin
         number = bridge.next_channel()
-        bridge.flow.note(ssh_notes.channel_opened(number, "forwarded-tcpip", _written(host or "*", port)))
+        bridge.flow.tape.note_now(ssh_notes.channel_opened(number, "forwarded-tcpip", _written(host or "*", port)))
         self._near, self._far = Stream(bridge, number, decision).ends()
 
     def connection_made(self, chan: Any) -> None:

@@ -1,7 +1,7 @@
 """One connection that does what it is told, and tells every packet of the answers; PyMySQL logs in, nothing else.
 
-Reads `{"address", "port", "database", "sql_mode", "asked": [[how, text], …]}`, prints a list with the packets of each
-answer (latin-1), `(gone)` where the session ended; the next one is asked on a new connection.
+Reads `{"address", "port", "database", "sql_mode"}` on a line, then `[how, text]` on each; prints a line with the
+packets of each answer (latin-1), `(gone)` where the session ended: the next one is asked on a new connection.
 How: `query`, `prepared` (executed with a binary result), `cursor` (fetched two rows at a time), or `command`, whose
 text is the command and its body in hex.
 """
@@ -17,7 +17,7 @@ from pymysql.constants import CLIENT
 
 QUERY, PREPARE, EXECUTE, CLOSE, FETCH = 0x03, 0x16, 0x17, 0x19, 0x1C
 MORE_RESULTS, LAST_ROW_SENT, CURSOR_EXISTS = 0x08, 0x80, 0x40
-JOB: dict[str, Any] = json.load(sys.stdin)
+JOB: dict[str, Any] = json.loads(sys.stdin.readline())
 
 
 class Wire:
@@ -52,7 +52,7 @@ class Wire:
         told = self._read()
         if told[0]:
             return
-        number = told[1:5]
+        number, self.seen[-1] = told[1:5], told[:1] + told[5:]  # it counts all sessions of the server
         for size in (int.from_bytes(told[7:9], "little"), int.from_bytes(told[5:7], "little")):
             for _ in range(size + 1 if size else 0):
                 self._read()
@@ -112,16 +112,16 @@ def _status_of_ok(packet: bytes) -> int:
 
 
 def main() -> None:
-    """Ask it all."""
-    wire, answers = Wire(), []
-    for how, text in JOB["asked"]:
+    """Ask what is to be asked."""
+    wire = Wire()
+    for line in sys.stdin:
         try:
-            wire.ask(how, text)
-            answers.append([packet.decode("latin-1") for packet in wire.seen])
+            wire.ask(*json.loads(line))
+            ended = []
         except OSError:
-            answers.append([packet.decode("latin-1") for packet in wire.seen] + ["(gone)"])
-            wire = Wire()
-    json.dump(answers, sys.stdout)
+            ended = ["(gone)"]
+        print(json.dumps([packet.decode("latin-1") for packet in wire.seen] + ended), flush=True)
+        wire = Wire() if ended else wire
 
 
 main()

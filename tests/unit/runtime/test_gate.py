@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from hostagent.limits.purse import Tally
 from hostagent.policy.load import load_policy
 from hostagent.policy.model import Policy
 from hostagent.protocols.base import Finished, LookedUp, Phase, Request
@@ -17,11 +16,10 @@ from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime import gate as gate_module
 from hostagent.runtime.gate import Gate
-from hostagent.runtime.limits import Counted, Limits
-from hostagent.runtime.masking import LookupFailed, Place
-from hostagent.runtime.waiting import AskedWhenRun
+from hostagent.runtime.limits import Limits
+from hostagent.runtime.masking import LookupFailed
+from hostagent.runtime.standing import Standing
 from hostagent.sql.analysis import Analysis, Unanalyzed
-from hostagent.sql.masking.values import Masks
 from hostagent.sql.postgres import analyze
 from hostagent.values.decision import Decision, Outcome, Verdict
 from hostagent.values.flow import Endpoint, FlowId, FlowKey
@@ -62,30 +60,17 @@ class Asker:
     """A flow that hears its answers, and whether they were recorded by then."""
 
     def __init__(self, journal: Journal) -> None:
-        self.actors: frozenset[str] = frozenset()
-        self.target_name = "orders"
         key = FlowKey(Endpoint("10.0.0.1", 4000), Endpoint("10.0.0.5", 5432))
-        self.context = FlowContext(FlowId("f"), key, None, None)
-        self.gated = False
-        self.scope = None
-        self.words = None
-        self.masks: Masks | None = None
-        self.apart = False
-        self.place: Place | None = None
-        self.unsettled = False
+        self.standing = Standing(FlowId("f"), self)
+        self.standing.target_name = "orders"
+        self.standing.context = FlowContext(FlowId("f"), key, None, None)
         self.lookups: list[str] = []
         self.answers: Callable[[str], LookedUp] | None = None  # of the server
-        self.counted: Counted = ()
-        self.tally: Tally | None = None
-        self.prepared = AskedWhenRun()
         self.given: Decision | None = None  # at once, and not recorded yet
         self.heard: list[Decision] = []
         self.recorded_by_then: list[int] = []
         self.failures: list[RecordingError] = []
         self._journal = journal
-
-    def next_decision_id(self) -> str:
-        return f"f.{len(self.heard) + 1}"
 
     def decided(self, request: Request, decision: Decision) -> None:
         self.heard.append(decision)
@@ -127,8 +112,8 @@ class Stage:
 
     async def ask(self, text: str, phase: Phase = Phase.EXECUTE, **more: object) -> Decision:
         before = len(self.asker.heard)
-        self.asker.given = self.gate.ask(self.asker, Request(1, phase, text, **more))  # type: ignore[arg-type]
-        if self.asker.given is not None and not self.asker.gated:
+        self.asker.given = self.gate.ask(self.asker.standing, Request(1, phase, text, **more))  # type: ignore[arg-type]
+        if self.asker.given is not None and not self.asker.standing.gated:
             self.asker.recorded()
         async with asyncio.timeout(5):
             while len(self.asker.heard) == before:
@@ -209,8 +194,8 @@ def test_what_was_given_never_leaves_when_its_write_fails_after_all(play: Play) 
     async def scenario(stage: Stage) -> None:
         await stage.ask("SELECT 1")
         stage.journal.broken = True
-        stage.asker.given = stage.gate.ask(stage.asker, Request(2, Phase.EXECUTE, "SELECT 1"))
-        assert stage.asker.given is not None and stage.asker.gated
+        stage.asker.given = stage.gate.ask(stage.asker.standing, Request(2, Phase.EXECUTE, "SELECT 1"))
+        assert stage.asker.given is not None and stage.asker.standing.gated
         await asyncio.sleep(0)
         assert (len(stage.asker.heard), len(stage.asker.failures), stage.gate.unrecorded) == (1, 1, 1)
         stage.journal.broken = False
@@ -223,7 +208,7 @@ def test_what_was_given_never_leaves_when_its_write_fails_after_all(play: Play) 
 def test_an_outcome_is_written_soon_without_another_decision(play: Play) -> None:
     async def scenario(stage: Stage) -> None:
         decision = await stage.ask("SELECT 1")
-        stage.gate.finished(stage.asker, Finished(decision.id, Outcome(1, 10)), 5)
+        stage.gate.finished(stage.asker.standing, Finished(decision.id, Outcome(1, 10)), 5)
         assert stage.journal.codes() == ["decided"]
         async with asyncio.timeout(5):
             while len(stage.journal.lines) < 2:
@@ -237,7 +222,7 @@ def test_outcomes_wait_for_a_disk_that_was_full(play: Play) -> None:
     async def scenario(stage: Stage) -> None:
         decision = await stage.ask("SELECT 1")
         stage.journal.full = True
-        stage.gate.finished(stage.asker, Finished(decision.id, Outcome(1, 10)), 5)
+        stage.gate.finished(stage.asker.standing, Finished(decision.id, Outcome(1, 10)), 5)
         await asyncio.sleep(0)
         stage.journal.full = False
         await stage.ask("SELECT 1")

@@ -56,7 +56,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 def with_masks(scenario: Scenario, server: Server) -> Scenario:
     async def run(stage: Stage) -> None:
-        stage.asker.masks = SSN
+        stage.asker.standing.masks = SSN
         stage.asker.answers = server
         await scenario(stage)
 
@@ -109,7 +109,7 @@ def test_nor_without_masks_nor_beyond_what_a_catalog_said(play: Play, server: Se
         stage.gate.forget_catalogs()
         await sent(stage, text)
         assert server.taken() == ["catalog", "catalog"]
-        stage.asker.masks, stage.asker.scope = None, None
+        stage.asker.standing.masks, stage.asker.standing.scope = None, None
         assert (await stage.ask(text, schemas=PUBLIC)).rewritten is None
 
     play(with_masks(scenario, server))
@@ -131,10 +131,10 @@ def test_a_session_that_moved_its_path_is_asked_where_names_are_once(play: Play,
         assert server.taken() == ["place", "catalog"]
         await sent(stage, "SELECT id FROM users", schemas=None)
         assert server.taken() == ["catalog"]
-        stage.asker.place = None  # another session of the same path
+        stage.asker.standing.place = None  # another session of the same path
         await sent(stage, "SELECT ssn FROM users WHERE id = '3'", schemas=None)
         assert server.taken() == ["place"]
-        server.place, stage.asker.place = "elsewhere", None
+        server.place, stage.asker.standing.place = "elsewhere", None
         await sent(stage, "SELECT ssn FROM users WHERE id = '3'", schemas=None)
         assert server.taken() == ["place", "catalog"]
 
@@ -202,12 +202,15 @@ def test_a_session_with_temporary_relations_is_on_its_own(play: Play, server: Se
         text = "SELECT ssn FROM users"
         server.catalog = "temporary"
         await sent(stage, text)
-        assert stage.asker.apart
+        assert stage.asker.standing.apart
         server.place = "with 7"
         for _ in range(2):
             await sent(stage, text)
         assert server.taken() == ["catalog", "place", "catalog"]
-        stage.asker.apart, stage.asker.place = False, None  # another session of that path: nothing was kept for it
+        stage.asker.standing.apart, stage.asker.standing.place = (
+            False,
+            None,
+        )  # another session of that path: nothing was kept for it
         server.catalog = "app"
         await sent(stage, text)
         assert server.taken() == ["catalog"]

@@ -90,6 +90,11 @@ def test_rsync_and_git_by_path(sshd: Sshd, tmp_path: Path) -> None:
         assert code == 0, errors
         code, _, errors = await run(*environment, "git", "clone", "-q", f"{there}/closed/r.git", str(tmp_path / "c2"))
         assert code == 128 and b"decision" in errors
+        made = ["git", "-C", str(tmp_path / "c1"), "-c", "user.name=a", "-c", "user.email=a@lab.test"]
+        await run(*made, "commit", "-q", "--allow-empty", "-m", "x")
+        code, _, errors = await run(*environment, *made[:3], "push", "-q", "origin", "HEAD:refs/heads/new")
+        assert code == 0, errors
+        assert [e["unmapped"].get("pushed") for e in h.events("finished")][-1] == "refs/heads/new"
 
     content = ready(tmp_path)
     play(sshd, tmp_path, scene, files(tmp_path))
