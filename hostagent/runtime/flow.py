@@ -275,10 +275,11 @@ class Flow:
             self.tallies.drop(decision.id)
         elif request.phase is EXECUTE:
             self._forwarded[decision.id] = _clock()
-        words, context = standing.words, standing.told()
-        self.tape.note(
-            event.decision_note(context, decision) if words is None else words.note(context, request, decision)
-        )
+        if request.phase is EXECUTE or not decision.forwards:
+            words, context = standing.words, standing.told()
+            self.tape.note(
+                event.decision_note(context, decision) if words is None else words.note(context, request, decision)
+            )
         session.decided(request, decision)
 
     def wake(self) -> None:

@@ -108,9 +108,14 @@ class Gate:
         if request.wire:
             return self._decided(asker, request, self._decide(asker, request, Unanalyzed(request.text)))
         scope = self._scope(asker, request)
-        ruling = None if asker.unsettled else self._recall(scope, request.text)
-        shape = None
-        if ruling is None:
+        shape = self._shapes.get((request.mysql, request.text))
+        ruling = None
+        if not asker.unsettled:
+            if shape is not None:
+                ruling = self._memory.get(scope, shape)
+            if ruling is None:
+                ruling = self._recall(scope, request.text)
+        if ruling is None and shape is None:
             shape = self._shape(request)
             if shape is not None and not asker.unsettled:
                 ruling = self._memory.get(scope, shape)
@@ -132,13 +137,11 @@ class Gate:
     def _shape(self, request: Request) -> str | None:
         """The text's template; kept for texts that come again, as those of prepared statements do."""
         mysql, text = request.mysql, request.text
-        shape = self._shapes.get((mysql, text))
-        if shape is None:
-            shape = template(text) if mysql is None else mysql_template(text, mysql)
-            if shape is not None and len(text) <= MAX_SHAPED:
-                if len(self._shapes) >= MAX_SHAPES:
-                    self._shapes.clear()
-                self._shapes[mysql, text] = shape
+        shape = template(text) if mysql is None else mysql_template(text, mysql)
+        if shape is not None and len(text) <= MAX_SHAPED:
+            if len(self._shapes) >= MAX_SHAPES:
+                self._shapes.clear()
+            self._shapes[mysql, text] = shape
         return shape
 
     def finished(self, asker: Standing, command: Finished, took_us: int) -> None:
