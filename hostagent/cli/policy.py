@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hostagent.cli import policy_suggest
 from hostagent.cli.control_client import call, socket_path
 from hostagent.cli.output import add_output, console, print_error, print_json, print_table, styled
 from hostagent.errors import FileError, Location
@@ -38,6 +39,7 @@ def register(verbs: Any) -> None:
     schema = actions.add_parser("schema", help="print the JSON Schema of policy files")
     schema.add_argument("--cases", action="store_true", help="of *.cases.yaml files instead")
     schema.set_defaults(run=run_schema)
+    policy_suggest.register(actions)
     reload = actions.add_parser("reload", help="make the daemon read its policy files again")
     reload.set_defaults(run=run_reload)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from hostagent.policy import glob
 from hostagent.policy.conditions import Protocol
 from hostagent.policy.fields import ANY, Mode
-from hostagent.policy.groups import DANGEROUS_SETTINGS, EVERY_SETTING, KIND_WORDS
+from hostagent.policy.groups import DANGEROUS_SETTINGS, EVERY_SETTING, HARMLESS_SETTINGS, KIND_WORDS
 from hostagent.policy.model import Policy
 from hostagent.policy.names import NamePatterns, Schemas
 from hostagent.policy.precedence import Question, Selection, ruling_on
@@ -72,7 +72,7 @@ class CompiledRule:
     def _covers_setting(self, setting: str) -> bool:
         if self.settings is None:
             return setting != EVERY_SETTING and setting not in DANGEROUS_SETTINGS
-        return any(matches(setting) for matches in self.settings)
+        return setting in HARMLESS_SETTINGS or any(matches(setting) for matches in self.settings)
 
     def _hits_setting(self, setting: str) -> bool:
         assert self.settings is not None

@@ -87,6 +87,21 @@ SSH_WORDS: dict[str, frozenset[SshKind]] = {
 # What clients send unasked, and what says how text is shown or which version of git's protocol is spoken.
 HARMLESS_ENVIRONMENT = ("LANG", "LC_*", "TERM", "GIT_PROTOCOL")
 
+# MySQL's and MariaDB's own among DANGEROUS_SETTINGS.
+MYSQL_DANGEROUS = frozenset(
+    {
+        "binlog_format", "character_set", "character_set_client", "character_set_connection", "character_set_database",
+        "character_set_filesystem", "character_set_results", "character_set_server", "character_sets_dir",
+        "check_constraint_checks", "collation_connection", "collation_database", "collation_server", "debug",
+        "debug_dbug", "debug_sync", "default_master_connection", "default_storage_engine", "external_user",
+        "foreign_key_checks", "gtid_domain_id", "gtid_next", "gtid_seq_no", "optimizer_trace", "proxy_user",
+        "pseudo_slave_mode", "pseudo_thread_id", "secure_timestamp", "server_id", "session_track_schema",
+        "session_track_state_change", "session_track_system_variables", "session_track_transaction_info",
+        "skip_replication", "sql_log_bin", "sql_log_off", "sql_mode", "storage_engine",
+        "system_versioning_alter_history", "system_versioning_insert_history", "timestamp", "unique_checks", "wsrep_on",
+    }
+)  # fmt: skip
+
 # Who one is, how statements are read, what is loaded, which checks run: only an allow that names them covers them.
 DANGEROUS_SETTINGS = frozenset(
     {
@@ -106,6 +121,9 @@ DANGEROUS_SETTINGS = frozenset(
         "zero_damaged_pages",
         "ignore_system_indexes",
         "ignore_checksum_failure",
+        *MYSQL_DANGEROUS,
     }
 )
+# What MySQL's clients send unasked, by the value that they set: UTF-8, and modes that say what is checked.
+HARMLESS_SETTINGS = frozenset({"names_utf8", "character_set_utf8", "sql_mode_checks"})
 EVERY_SETTING = "*"  # in an analysis: RESET ALL and DISCARD ALL; beside set_config, a name that is not known

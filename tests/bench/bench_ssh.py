@@ -1,8 +1,7 @@
-"""SSH: hostagent beside a direct connection and, where it is on PATH, ssh-mitm (a proxy that records, on paramiko).
+"""SSH: hostagent beside a direct connection.
 
-    direct       client ── veth ── sshd
+    direct       client ── veth ── sshd                 with the client's first cipher, and with the one that we choose
     hostagent    client ── redirect to loopback ── worker ── veth ── sshd      (the client dials sshd's address)
-    ssh-mitm     client ── loopback ── proxy ── veth ── sshd
 
 Each round has all ways side by side; every command that is timed is started once for many units, so that what starting
 it takes is in none of them. CPU is user and system time of all of the proxy's processes.
@@ -13,8 +12,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,13 +27,11 @@ from tests.lab.agent import Agent
 from tests.lab.lock import kernel_lock
 from tests.lab.network import Lab
 from tests.lab.sshd import Sshd
-from tests.netns.topology import DATABASE, inside
+from tests.netns.topology import DATABASE
 
 Row = dict[str, Any]
 
 CONNECTIONS, ROUND_TRIPS, MEGABYTES = 15, 200, 256
-MITM, MITM_PORT = "ssh-mitm", 10022
-START_DEADLINE = 30.0
 QUIET = "-F none -o BatchMode=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
 _CONNECT = f'n=0; while [ $n -lt {CONNECTIONS} ]; do "$@" true || exit 1; n=$((n + 1)); done'
 _ROUND_TRIPS = """
@@ -63,6 +58,7 @@ class Way:
     address: str
     port: int
     pids: tuple[int, ...] = ()
+    options: tuple[str, ...] = ()
 
 
 def rows(rounds: int) -> Iterator[Row]:
@@ -110,7 +106,7 @@ def _copied(way: Way, key: Path, what: str, source: str, to: str) -> Row:
 
 
 def _options(way: Way, key: Path, port: str = "-p") -> list[str]:
-    return [*QUIET.split(), "-i", str(key), port, str(way.port)]
+    return [*QUIET.split(), *way.options, "-i", str(key), port, str(way.port)]
 
 
 def _run(way: Way, *argv: str) -> tuple[float, float, str]:
@@ -139,9 +135,8 @@ def _standing() -> Iterator[tuple[list[Way], Path, Path]]:
         stack.callback(server.stop)
         server.start()
         enter = ("nsenter", f"--net=/run/netns/{lab.host}")
-        ways = [Way("direct", enter, DATABASE[4], 22), stack.enter_context(_hostagent(lab, server))]
-        if shutil.which(MITM):
-            ways.append(stack.enter_context(_mitm(lab, server, files, enter)))
+        same = Way("direct, AES-GCM", enter, DATABASE[4], 22, options=("-c", "aes128-gcm@openssh.com"))
+        ways = [Way("direct", enter, DATABASE[4], 22), same, stack.enter_context(_hostagent(lab, server))]
         yield ways, server.user_key_file, files
 
 
@@ -157,35 +152,6 @@ def _hostagent(lab: Lab, server: Sshd) -> Iterator[Way]:
     finally:
         if hasattr(agent, "process"):
             agent.stop()
-
-
-@contextlib.contextmanager
-def _mitm(lab: Lab, server: Sshd, files: Path, enter: tuple[str, ...]) -> Iterator[Way]:
-    """It lets everybody in, logs in with the key, and keeps no copies of files."""
-    command = [MITM, "server", "--listen-address", "127.0.0.1", "--listen-port", str(MITM_PORT)]
-    command += ["--remote-host", DATABASE[4], "--auth-username", "root", "--auth-key", str(server.user_key_file)]
-    command += ["--force-none-auth", "--disable-remote-fingerprint-warning"]
-    environment = {**os.environ, "HOME": str(files)}
-    with (files / "mitm.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*enter, *command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-        )
-    try:
-        _wait(lab, process, files / "mitm.log")
-        yield Way(MITM, enter, "127.0.0.1", MITM_PORT, (process.pid,))
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _wait(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_DEADLINE
-    while time.monotonic() < deadline and process.poll() is None:
-        with inside(lab.host), contextlib.suppress(OSError):
-            socket.create_connection(("127.0.0.1", MITM_PORT), 1).close()
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"{MITM} does not listen:\n{log.read_text(errors='replace')}")
 
 
 _POLICY = """\

@@ -15,7 +15,6 @@ Row = dict[str, Any]
 Costs = dict[str, dict[str, float]]
 
 OURS, MARK_OF = "hostagent", "pgbouncer"
-SSH_WAYS = ("direct", "ssh-mitm", "hostagent")
 WAYS = ("direct", "pgbouncer", "pgbouncer, no reuse", "haproxy", "hostagent")
 PROFILED_CLIENTS = 8
 
@@ -64,6 +63,8 @@ def grids(rows: Sequence[Row], alone: Costs) -> list[Grid]:
         _idle(medians),
         _shares(medians, alone),
         _ssh(medians),
+        _mysql(medians),
+        _mysql_bulk(medians),
     ]
     return [grid for grid in made if grid.lines]
 
@@ -204,14 +205,36 @@ def _idle(medians: Medians) -> Grid:
 
 def _ssh(medians: Medians) -> Grid:
     lines = []
+    others = ("direct", "direct, AES-GCM")
     for case in medians.cases("ssh", "what"):
-        values = [_text(medians.of("value", way=way, **case), "{:,.0f}") for way in SSH_WAYS]
-        ratios = [_text(_ratio(medians, "value", case, other), "{:.2f}") for other in SSH_WAYS[:2]]
-        cpu = [_text(medians.of("cpu_ms", way=way, **case), "{:.2f}") for way in SSH_WAYS[1:]]
-        lines.append((case["what"], *values, *ratios, *cpu))
-    ratio_heads = [f"of {way}'s" for way in SSH_WAYS[:2]]
-    heads = ("SSH", *SSH_WAYS, *ratio_heads, *(f"{way} CPU ms" for way in SSH_WAYS[1:]))
-    return Grid("SSH; CPU is the proxy's for one connection, one command, one MB", heads, lines)
+        values = [_text(medians.of("value", way=way, **case), "{:,.1f}") for way in (*others, OURS)]
+        ratios = [_text(_ratio(medians, "value", case, other), "{:.2f}") for other in others]
+        lines.append((case["what"], *values, *ratios, _text(medians.of("cpu_ms", way=OURS, **case), "{:.1f}")))
+    heads = ("SSH", *others, OURS, *(f"of {other}" for other in others), "CPU ms")
+    return Grid(f"SSH; CPU is {OURS}'s for one connection, one command, one MB", heads, lines)
+
+
+def _mysql(medians: Medians) -> Grid:
+    lines = []
+    others = ("direct", "haproxy")
+    for case in medians.cases("mysql", "load", "mode", "tls", "threads"):
+        values = [_text(medians.of("per_s", way=way, **case), "{:,.0f}") for way in (*others, OURS)]
+        ratios = [_text(_ratio(medians, "per_s", case, other), "{:.2f}") for other in others]
+        cpu = [_text(medians.of("cpu_us", way=way, **case), "{:.0f}") for way in ("haproxy", OURS)]
+        name = f"{case['load'].removeprefix('oltp_')}, {case['mode']}, {_legs(case['tls'])}, {case['threads']}"
+        lines.append((name, *values, *ratios, *cpu))
+    ratios_of = tuple(f"of {other}" for other in others)
+    heads = ("load, threads", *others, OURS, *ratios_of, "haproxy µs", f"{OURS} µs")
+    return Grid("MySQL (sysbench): queries a second, and µs of the proxy's CPU for one", heads, lines)
+
+
+def _mysql_bulk(medians: Medians) -> Grid:
+    lines = []
+    for case in medians.cases("mysql_bulk", "tls"):
+        values = [_text(medians.of("mb_per_s", way=way, **case), "{:,.0f}") for way in ("direct", "haproxy", OURS)]
+        ratio = _text(_ratio(medians, "mb_per_s", case, "direct"), "{:.2f}")
+        lines.append((_legs(case["tls"]), *values, ratio))
+    return Grid("MySQL: one large SELECT, MB/s", ("legs", "direct", "haproxy", OURS, "of direct"), lines)
 
 
 def _shares(medians: Medians, alone: Costs) -> Grid:

@@ -1,4 +1,4 @@
-"""The bench: hostagent on its real path beside no proxy, pgbouncer, haproxy and ssh-mitm. As root: `make bench`, or
+"""The bench: hostagent on its real path beside no proxy, pgbouncer and haproxy. As root: `make bench`, or
 
     .venv/bin/python tests/bench/run.py [--quick] [--rounds N] [--seconds S] [--only GROUP,GROUP]
 
@@ -20,11 +20,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[0] = str(ROOT)  # run as a file, Python would look beside it only
 
-from tests.bench import bench_ssh, costs, machine, report  # noqa: E402
+from tests.bench import bench_mysql, bench_ssh, costs, machine, report  # noqa: E402
 from tests.bench.plan import CLIENTS, Extent, Row, slices  # noqa: E402
 from tests.bench.stage import stage  # noqa: E402
 
-GROUPS = ("query", "connections", "bulk", "beside", "costs", "ssh")
+GROUPS = ("query", "connections", "bulk", "beside", "costs", "ssh", "mysql")
 OUT = ROOT / "build" / "bench"
 WIDTH = 140  # of tables that no terminal shows
 
@@ -45,7 +45,9 @@ def main() -> int:
     rows = _measure(extent, rounds, facts, alone) if slices(extent) else []
     if "ssh" in groups:
         rows += bench_ssh.rows(rounds)
-        _write({**facts, "rounds": rounds}, rows, alone)
+    if "mysql" in groups:
+        rows += bench_mysql.rows(rounds, seconds, extent.clients)
+    _write({**facts, "rounds": rounds}, rows, alone)
     report.show(Console(width=None if sys.stdout.isatty() else WIDTH), facts, rows, alone)
     return os.EX_OK
 

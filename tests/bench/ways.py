@@ -67,7 +67,7 @@ def pgbouncer(stage: Stage, tls: bool, name: str = "pgbouncer", more: str = "") 
         _make_certificate(directory)
         settings += _PGBOUNCER_TLS.format(directory=directory, ca=stage.postgres.ca_file)
     config.write_text(settings)
-    with _served(stage, ["pgbouncer", "-q", str(config)], PGBOUNCER_PORT) as pid:
+    with _served(stage.lab.host, ["pgbouncer", "-q", str(config)], PGBOUNCER_PORT) as pid:
         yield Way(name, "127.0.0.1", PGBOUNCER_PORT, tuple(stage.inside()), (pid,), (pid,))
 
 
@@ -81,10 +81,17 @@ def pgbouncer_no_reuse(stage: Stage, tls: bool) -> Iterator[Way]:
 @contextlib.contextmanager
 def haproxy(stage: Stage, tls: bool) -> Iterator[Way]:
     """TCP mode in one thread. PostgreSQL's SSLRequest keeps it from terminating TLS: plaintext only."""
-    config = stage.directory / "haproxy.cfg"
-    config.write_text(_HAPROXY.format(address=DATABASE[4], port=PORT, listen=HAPROXY_PORT))
-    with _served(stage, ["haproxy", "-db", "-f", str(config)], HAPROXY_PORT) as pid:
-        yield Way("haproxy", "127.0.0.1", HAPROXY_PORT, tuple(stage.inside()), (pid,), (pid,))
+    with haproxy_to(stage.directory, stage.lab.host, f"{DATABASE[4]}:{PORT}") as way:
+        yield way
+
+
+@contextlib.contextmanager
+def haproxy_to(directory: Path, netns: str, server: str) -> Iterator[Way]:
+    """haproxy in TCP mode and one thread before a server, in that namespace."""
+    config = directory / "haproxy.cfg"
+    config.write_text(_HAPROXY.format(server=server, listen=HAPROXY_PORT))
+    with _served(netns, ["haproxy", "-db", "-f", str(config)], HAPROXY_PORT) as pid:
+        yield Way("haproxy", "127.0.0.1", HAPROXY_PORT, _enter(netns), (pid,), (pid,))
 
 
 @contextlib.contextmanager
@@ -116,30 +123,34 @@ def one_worker(stage: Stage, tls: bool) -> Iterator[Way]:
 
 
 @contextlib.contextmanager
-def _served(stage: Stage, command: list[str], port: int) -> Iterator[int]:
+def _served(netns: str, command: list[str], port: int) -> Iterator[int]:
     """Run a proxy as nobody until the end; the pid, once it listens."""
     setpriv = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     process = subprocess.Popen(
-        [*stage.inside(), *setpriv, *command],
+        [*_enter(netns), *setpriv, *command],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        _wait_until_it_listens(stage, process, port)
+        _wait_until_it_listens(netns, process, port)
         yield process.pid
     finally:
         process.kill()
         process.communicate()
 
 
-def _wait_until_it_listens(stage: Stage, process: subprocess.Popen[bytes], port: int) -> None:
+def _wait_until_it_listens(netns: str, process: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_DEADLINE
     while time.monotonic() < deadline and process.poll() is None:
-        with inside(stage.lab.host), contextlib.suppress(OSError):
+        with inside(netns), contextlib.suppress(OSError):
             socket.create_connection(("127.0.0.1", port), 1).close()
             return
         time.sleep(0.05)
     process.kill()
     raise RuntimeError(f"{process.args!r} does not listen:\n{process.communicate()[1].decode(errors='replace')}")
+
+
+def _enter(netns: str) -> tuple[str, ...]:
+    return ("nsenter", f"--net=/run/netns/{netns}")
 
 
 def _make_certificate(directory: Path) -> None:
@@ -198,9 +209,9 @@ defaults
   timeout connect 5s
   timeout client 60s
   timeout server 60s
-frontend postgres
+frontend database
   bind 127.0.0.1:{listen}
   default_backend database
 backend database
-  server database {address}:{port}
+  server database {server}
 """

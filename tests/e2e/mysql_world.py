@@ -61,13 +61,14 @@ class MysqlWorld(World):
         return (run or self.governed)(*command, *more, database, stdin=None, input=script, env=env, **options)
 
     def wire(
-        self, number: int, asked: list[tuple[str, str]], database: str = "shop", sql_mode: str = "STRICT_TRANS_TABLES"
+        self, number: int, asked: list[tuple[str, str]], database: str = "shop", run: Callable[..., Done] | None = None
     ) -> list[list[str]]:
-        """The packets of each answer on one governed connection (clients/mysql_wire.py), without decision ids."""
-        lines = [_job(number, database, sql_mode), *asked]
+        """The packets of each answer on one connection (clients/mysql_wire.py), without decision ids; governed unless
+        `run` says otherwise."""
+        lines = [_job(number, database), *asked]
         client = CLIENTS / "mysql_wire.py"
         text = "".join(json.dumps(line) + "\n" for line in lines)
-        done = self.governed(sys.executable, "-I", client, stdin=None, input=text, timeout=120)
+        done = (run or self.governed)(sys.executable, "-I", client, stdin=None, input=text, timeout=120)
         assert done.returncode == 0, done.stderr
         return [_packets(line) for line in done.stdout.splitlines()]
 
@@ -80,7 +81,7 @@ class MysqlWorld(World):
         ) as process:
             assert process.stdin is not None and process.stdout is not None
             to, answers = process.stdin, process.stdout
-            to.write(json.dumps(_job(number, database, "STRICT_TRANS_TABLES")) + "\n")
+            to.write(json.dumps(_job(number, database)) + "\n")
 
             def ask(how: str, text: str) -> list[str]:
                 to.write(json.dumps((how, text)) + "\n")
@@ -90,8 +91,8 @@ class MysqlWorld(World):
             to.close()
 
 
-def _job(number: int, database: str, sql_mode: str) -> dict[str, object]:
-    return {"address": address(number), "port": PORT, "database": database, "sql_mode": sql_mode}
+def _job(number: int, database: str) -> dict[str, object]:
+    return {"address": address(number), "port": PORT, "database": database, "sql_mode": "STRICT_TRANS_TABLES"}
 
 
 def _packets(line: str) -> list[str]:

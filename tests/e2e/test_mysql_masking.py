@@ -6,6 +6,7 @@ rewriting in between. Here what the session does besides counts: errors, warning
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.corpus.mysql import mysqlworld
-from tests.e2e.mysql_world import MysqlWorld, target, world
+from tests.e2e.mysql_world import PORT, MysqlWorld, address, target, world
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -162,3 +163,34 @@ def test_a_masked_statement_is_recorded_as_it_was_asked(here: MysqlWorld, both: 
     here.wire(MASKED, [("query", statement)], "app")
     (decided,) = here.decided(statement)
     assert here.finished(decided["unmapped"]["decision"])["unmapped"]["rows"] == 1
+
+
+# times, estimates and numbers that are each session's own
+VOLATILE = re.compile(
+    r"NOW\(|UUID|CONNECTION_ID|SHOW VARIABLES$|STATUS WHERE|TRIGGERS|table_rows|EXPLAIN|SHOW (INDEX|KEYS)|READ ONLY",
+    re.IGNORECASE,
+)
+EVERYDAY = [("query", text) for text in mysqlworld.statements("everyday.sql") if not VOLATILE.search(text)]
+
+
+def test_everyday_statements_are_answered_as_by_the_server(here: MysqlWorld, both: tuple[Asked, Asked]) -> None:
+    answers = []
+    for run in (here.governed, here.direct):
+        mysqlworld.make(here.mariadb, "one")
+        answers.append(here.wire(OPEN, EVERYDAY, "app", run))
+    other = [case for case in zip(EVERYDAY, *answers, strict=True) if case[1] != case[2]]
+    assert len(EVERYDAY) > 120
+    assert not other, "\n".join(map(str, other))
+
+
+@pytest.mark.parametrize("what", [["app", "dept", "watched", "log"], ["other"]])
+def test_a_dump_of_what_is_not_masked_is_the_servers(
+    here: MysqlWorld, both: tuple[Asked, Asked], what: list[str]
+) -> None:
+    command = ["mariadb-dump", "--no-defaults", "--skip-ssl", "--skip-comments", "--skip-triggers", "-h"]
+    dumps = [
+        run(*command, address(MASKED), "-P", str(PORT), "-u", "anybody", *what) for run in (here.governed, here.direct)
+    ]
+    assert [done.returncode for done in dumps] == [0, 0], dumps[0].stderr
+    assert dumps[0].stdout == dumps[1].stdout
+    assert "INSERT INTO" in dumps[0].stdout

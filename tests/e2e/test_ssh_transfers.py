@@ -19,7 +19,7 @@ from tests.e2e.ssh_world import SshWorld, ssh_world, target
 from tests.e2e.world import CLIENTS, Event, eventually
 
 HOST = "root@10.77.0.2"
-SIZE = int(os.environ.get("TRANSFER_MB", "256")) << 20  # 1024 takes ten seconds each way and shows the same
+SIZES = {"sftp": 1 << 30, "exec": 1 << 28}
 GROWTH = 48 << 20  # bytes that a worker may grow by, whatever passes: windows of both legs, and 8 MiB of a recording
 SESSIONS = 200
 POLICY: dict[str, Any] = {
@@ -40,13 +40,14 @@ def here() -> Iterator[SshWorld]:
 
 @pytest.fixture(scope="module")
 def files() -> Iterator[Path]:
-    """In memory: `big`, and room for copies."""
+    """In memory: a file for each kind of transfer, and room for copies."""
     with tempfile.TemporaryDirectory(prefix="hostagent-ssh-", dir="/dev/shm") as made:
         directory = Path(made)
         block = os.urandom(1 << 20)
-        with (directory / "big").open("wb") as file:
-            for _ in range(SIZE >> 20):
-                file.write(block)
+        for name, size in SIZES.items():
+            with (directory / name).open("wb") as file:
+                for _ in range(size >> 20):
+                    file.write(block)
         yield directory
 
 
@@ -69,51 +70,53 @@ def worker(here: SshWorld) -> int:
 
 
 def ways(here: SshWorld, files: Path) -> dict[str, list[object]]:
-    """Commands that copy `big` to `copy`."""
-    options, big, copy = here.options(), files / "big", files / "copy"
-    into = ["sh", "-c", f'exec "$@" < {big}', "sh", "ssh", *options, HOST]
+    """Commands that copy a file to `copy`."""
+    options, big, part, copy = here.options(), files / "sftp", files / "exec", files / "copy"
+    into = ["sh", "-c", f'exec "$@" < {part}', "sh", "ssh", *options, HOST]
     return {
         "sftp up": ["scp", *options, big, f"{HOST}:{copy}"],
         "sftp down": ["scp", *options, f"{HOST}:{big}", copy],
         "exec stdin": [*into, f"cat > {copy}"],
-        "exec stdout": ["sh", "-c", f'exec "$@" > {copy}', "sh", "ssh", *options, HOST, f"cat {big}"],
+        "exec stdout": ["sh", "-c", f'exec "$@" > {copy}', "sh", "ssh", *options, HOST, f"cat {part}"],
     }
 
 
 @pytest.mark.parametrize("way", ["sftp up", "sftp down", "exec stdin", "exec stdout"])
 def test_a_large_transfer_is_whole_and_memory_is_flat(here: SshWorld, files: Path, way: str) -> None:
     assert here.ssh(2, "cat", "/dev/null").returncode == 0  # the library is loaded
-    pid = worker(here)
+    pid, kind = worker(here), way.split()[0]
+    size = SIZES[kind]
     before = resident(pid, "VmRSS")
     Path(f"/proc/{pid}/clear_refs").write_text("5")
     started = time.monotonic()
     done = here.governed(*ways(here, files)[way])
     took = time.monotonic() - started
     grown = resident(pid, "VmHWM") - before
-    print(f"{way}: {SIZE >> 20} MB in {took:.1f} s, {SIZE / took / 1e6:.0f} MB/s, worker grew by {grown / 1e6:.1f} MB")
+    print(f"{way}: {size >> 20} MB in {took:.1f} s, {size / took / 1e6:.0f} MB/s, worker grew by {grown / 1e6:.1f} MB")
     assert done.returncode == 0, done.stderr
-    assert digest(files / "copy") == digest(files / "big") and grown < GROWTH
-    ended = here.events("finished")[-1]["unmapped"] if way.startswith("exec") else transfer(here)
-    assert ended["bytes"] == (0 if way == "exec stdin" else SIZE)
+    assert (expected := digest(files / kind)) == digest(files / "copy") and grown < GROWTH
+    ended = transfer(here, {"sftp up": "sftp_write", "sftp down": "sftp_read"}.get(way, "exec"))
+    assert ended["bytes"] == (0 if way == "exec stdin" else size)
     if way.startswith("sftp"):
-        assert ended["sha256"] == digest(files / "big")
+        assert ended["sha256"] == expected
     else:
-        assert ended["bytes_in" if way == "exec stdin" else "bytes_out"] == SIZE
+        assert ended["bytes_in" if way == "exec stdin" else "bytes_out"] == size
     (files / "copy").unlink()
 
 
-def transfer(here: SshWorld) -> dict[str, Any]:
-    """The facts of the last file that was moved."""
-    found: dict[str, Any] = [e["unmapped"] for e in here.events("finished") if "sha256" in e["unmapped"]][-1]
+def transfer(here: SshWorld, kind: str) -> dict[str, Any]:
+    """The facts of the end of what was last let through, of that kind."""
+    decided = [e["unmapped"] for e in here.events("decided") if e["unmapped"]["kind"] == kind][-1]
+    found: dict[str, Any] = here.finished(decided["decision"])["unmapped"]
     return found
 
 
 def test_new_keys_in_the_middle_of_both_directions(here: SshWorld, files: Path) -> None:
     size, copy = 24 << 20, files / "copy"
-    pipe = f'head -c {size} {files}/big | "$@" > {copy}'
+    pipe = f'head -c {size} {files}/exec | "$@" > {copy}'
     options = here.options("RekeyLimit=2M", "LogLevel=DEBUG1")
     done = here.governed("sh", "-c", pipe, "sh", "ssh", *options, HOST, "cat")
-    expected = hashlib.sha256((files / "big").read_bytes()[:size]).hexdigest()
+    expected = hashlib.sha256((files / "exec").read_bytes()[:size]).hexdigest()
     assert done.returncode == 0 and digest(copy) == expected
     assert done.stderr.count("SSH2_MSG_KEXINIT sent") > 5
 
@@ -147,8 +150,8 @@ def kill_server(here: SshWorld) -> None:
 @pytest.mark.parametrize("what", ["sftp", "exec"])
 def test_an_end_in_the_middle_is_told_and_recorded(here: SshWorld, files: Path, dies: str, what: str) -> None:
     copy = files / f"copy-{dies}-{what}"
-    slowly = ["-l", "80000"] if what == "sftp" else []  # Kbit/s: 25 s for all of it
-    argv: list[object] = ["scp", *slowly, *here.options("LogLevel=INFO"), files / "big", f"{HOST}:{copy}"]
+    slowly = ["-l", "80000"] if what == "sftp" else []  # Kbit/s: longer than the test for all of it
+    argv: list[object] = ["scp", *slowly, *here.options("LogLevel=INFO"), files / "sftp", f"{HOST}:{copy}"]
     if what == "exec":
         argv = ["ssh", *here.options("LogLevel=INFO"), HOST, f"cat - > {copy}"]
     with here.running(*argv) as process:

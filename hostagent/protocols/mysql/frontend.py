@@ -11,7 +11,7 @@ import re
 
 from hostagent.approvals.values import Bound
 from hostagent.errors import PeerError
-from hostagent.protocols.base import AskHuman, Cancel, Close, Decide, Leg, Phase, Request, Rule
+from hostagent.protocols.base import AskHuman, Cancel, Close, Decide, Finished, Leg, Phase, Request, Rule
 from hostagent.protocols.mysql import commands
 from hostagent.protocols.mysql.approval import bound_values
 from hostagent.protocols.mysql.backend import Backend
@@ -32,7 +32,7 @@ from hostagent.protocols.mysql.passage import Passage
 from hostagent.protocols.mysql.settings import may_change, may_stop_tracking
 from hostagent.protocols.mysql.statements import Expected, Run, Statement
 from hostagent.protocols.postgres.inbox import Inbox
-from hostagent.values.decision import Decision, Ruling, Verdict
+from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 
 MAX_SMALL = 64 << 10  # bytes of a command that is neither a text nor an execute
 EXECUTE_HEAD = 10  # command, statement id, flags, iteration count
@@ -336,17 +336,17 @@ class Frontend:
         rewritten = ruling.rewritten
         unsent = rewritten != asked.request.text and kind in NAMED  # what is sent there is not the text
         if self._session.sealed and (rewritten is None or unsent):
-            self._deny(NOT_MASKED)
+            self._withdraw(asked, decision, NOT_MASKED)
             return
         if kind == commands.STMT_EXECUTE and statement is not None and statement.sent != rewritten:
-            self._deny(OUTDATED)
+            self._withdraw(asked, decision, OUTDATED)
             return
         raw = None
         if rewritten is not None and kind in (commands.QUERY, commands.STMT_PREPARE):
             try:
                 raw = rewritten.encode(self._conversation.settings.codec)
             except UnicodeEncodeError:
-                self._deny(NOT_ENCODABLE)
+                self._withdraw(asked, decision, NOT_ENCODABLE)
                 return
         self._send(asked, Run(decision.id, may_change(ruling), may_stop_tracking(ruling)), raw, rewritten)
 
@@ -365,6 +365,11 @@ class Frontend:
         if raw is not None:
             self._session.to_upstream.append(packet(0, bytes((kind,)) + raw))
         self._passage.begin(drop=raw is not None, captured=kind in (commands.QUERY, commands.STMT_PREPARE))
+
+    def _withdraw(self, asked: Asked, decision: Decision, denial: Denial) -> None:
+        if asked.request.phase is Phase.EXECUTE:
+            self._session.commands.append(Finished(decision.id, Outcome(0, 0, denial.sqlstate)))
+        self._deny(denial)
 
     def _expect(self, expected: Expected) -> None:
         self._conversation.expected = expected

@@ -159,6 +159,11 @@ class MysqlSession(Session):
         if self._stage is Stage.RELAY:
             self._guard(lambda: self._frontend.decided(request, decision))
 
+    def ended(self) -> None:
+        """Nothing more comes from either side: what was on the way was cut off."""
+        self._stage = Stage.CLOSED
+        self._conversation.abandon()
+
     # --- ends -------------------------------------------------------------------------------------------------
 
     def _guard(self, step: Callable[[], None]) -> None:

@@ -37,7 +37,12 @@ PROBE = (
 )
 _PROBED = 5
 
-_LEXICAL = frozenset({"sql_mode", "names", "character_set", "character_set_client", "charset", "all", "*"})
+_LEXICAL = frozenset(
+    {
+        "sql_mode", "sql_mode_checks", "names", "names_utf8", "character_set", "character_set_utf8",
+        "character_set_client", "charset", "all", "*",
+    }
+)  # fmt: skip
 _TRACKING = frozenset({"session_track_schema", "session_track_system_variables", "*"})
 _RUNS_OTHERS = frozenset({"call", "do", "execute"})  # what they run is not in the text
 _SYSTEM_VARIABLES, _SCHEMA = 0, 1  # session_state_type

@@ -11,6 +11,15 @@ _SCOPES = ("global", "session", "local", "persist", "persist_only")
 _LASTING = ("global", "persist", "persist_only")
 # How texts are read: never for one statement only, whose text was read before.
 _READING = ("sql_mode", "character_set", "collation", "names", "lower_case")
+_UTF8 = frozenset({"utf8", "utf8mb3", "utf8mb4"})
+# Modes that say what is checked and stored, and not how a text is read.
+_CHECKS = frozenset(
+    {
+        "", "error_for_division_by_zero", "no_auto_create_user", "no_auto_value_on_zero", "no_engine_substitution",
+        "no_zero_date", "no_zero_in_date", "only_full_group_by", "strict_all_tables", "strict_trans_tables",
+        "traditional",
+    }
+)  # fmt: skip
 
 
 def use(p: Queries) -> None:
@@ -63,13 +72,11 @@ def _setting(p: Queries) -> None:
         _named(p, scope[0] if scope else "", name)
     elif p.is_word("names") and not _assigned(p):
         p.at += 1
-        p.found.settings.add("names")
-        _charset(p)
+        _charset(p, "names")
     elif p.is_word("charset", "character") and not _assigned(p):
         if p.one_of("charset", "character") == "character":
             p.need("set")
-        p.found.settings.add("character_set")
-        _charset(p)
+        _charset(p, "character_set")
     elif p.is_word("password") and not p.is_sign(".", ahead=1):
         _password(p)
     elif p.word("default", "role"):
@@ -104,32 +111,53 @@ def _plain(p: Queries) -> None:
 def _named(p: Queries, scope: str, name: str) -> None:
     if scope in _LASTING:
         p.found.kinds.add(Kind.SYSTEM)
-    p.found.settings.add(name)
-    _assign(p)
-
-
-def _assign(p: Queries) -> None:
-    if not p.sign(":="):
-        p.need_sign("=")
+    _assignment(p)
+    p.found.settings.add(name if scope in _LASTING else _by_value(p, name))
     _value(p)
 
 
-def _value(p: Queries) -> None:
+def _by_value(p: Queries, name: str) -> str:
+    """The setting, or the name of what this value makes of it: one that every client may choose."""
+    token = p.peek()
+    if not _is_one_token(p) or token.type not in (Type.STRING, Type.WORD):
+        return name
+    value = token.value.lower()
+    if name.startswith("character_set_") and value in _UTF8:
+        return "character_set_utf8"
+    return "sql_mode_checks" if name == "sql_mode" and _CHECKS.issuperset(value.split(",")) else name
+
+
+def _assign(p: Queries) -> None:
+    _assignment(p)
+    _value(p)
+
+
+def _assignment(p: Queries) -> None:
+    if not p.sign(":="):
+        p.need_sign("=")
+
+
+def _is_one_token(p: Queries) -> bool:
     after = p.peek(1)
-    ends = (
-        after.type is Type.END or (after.type is Type.SIGN and after.value in (",", ";")) or p.is_word("for", ahead=1)
-    )
-    if ends and p.peek().type is Type.WORD:
+    if after.type is Type.SIGN:
+        return after.value in (",", ";")
+    return after.type is Type.END or p.is_word("for", ahead=1)
+
+
+def _value(p: Queries) -> None:
+    if _is_one_token(p) and p.peek().type is Type.WORD:
         p.at += 1  # ON, OFF, DEFAULT, utf8mb4, READ_COMMITTED …
     else:
         p.expression()
 
 
-def _charset(p: Queries) -> None:
-    if p.peek().type is Type.STRING:
+def _charset(p: Queries, name: str) -> None:
+    token = p.peek()
+    if token.type is Type.STRING:
         p.at += 1
     else:
         p.label()
+    p.found.settings.add(f"{name}_utf8" if token.value.lower() in _UTF8 else name)
     if p.word("collate"):
         p.take(Type.STRING) if p.peek().type is Type.STRING else p.label()
 

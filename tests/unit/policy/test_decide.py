@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from policy_samples import analysis, harmless, policy_of, rules, statement
 
 from hostagent.policy.decide import decide
-from hostagent.policy.groups import DANGEROUS_SETTINGS, GROUPS
+from hostagent.policy.groups import DANGEROUS_SETTINGS, GROUPS, HARMLESS_SETTINGS
 from hostagent.policy.model import Policy, PolicyFile
 from hostagent.policy.names import Schemas
 from hostagent.sql.analysis import Analysis, Kind, Name, Statement, Unanalyzed
@@ -189,7 +189,9 @@ def test_every_kind_is_in_exactly_one_group() -> None:
 
 def test_who_one_is_and_how_text_is_read_are_dangerous_settings() -> None:
     assert {"role", "session_authorization", "standard_conforming_strings", "client_encoding"} <= DANGEROUS_SETTINGS
+    assert {"sql_mode", "names", "character_set_client", "sql_log_bin"} <= DANGEROUS_SETTINGS
     assert "search_path" not in DANGEROUS_SETTINGS
+    assert HARMLESS_SETTINGS.isdisjoint(DANGEROUS_SETTINGS)
 
 
 NAMES = st.builds(

@@ -396,6 +396,21 @@ def test_statistics_is_one_line() -> None:
     book.done()
 
 
+def test_what_is_on_its_way_when_the_flow_ends_is_told_as_cut_off() -> None:
+    session = started()
+    session.client_data(query("SELECT 1"))
+    allow(session)
+    session.upstream_data(result((b"1",))[:30])
+    session.commands.clear()
+    session.ended()
+    (told,) = session.commands
+    assert isinstance(told, Finished)
+    assert (told.decision_id, bool(told.outcome.error)) == ("d1", True)
+    session.ended()
+    session.client_data(query("SELECT 2"))
+    assert len(session.commands) == 1
+
+
 def test_a_client_that_quits() -> None:
     book = let_in()
     book >> FromClient(command(0x01))
@@ -524,7 +539,7 @@ def test_where_columns_are_masked_a_statement_goes_only_as_it_was_rewritten() ->
     book << Asks("SELECT ssn FROM t")
     book >> Allowed()
     said = "denied by policy: columns are masked here, and this statement was not rewritten"
-    book << ToClient(err(1, 1142, "42000", said))
+    book << ToClient(err(1, 1142, "42000", said)) << Finished("d1", Outcome(0, 0, "42000"))
     book >> FromClient(query("SELECT v FROM t"))
     book << Asks("SELECT v FROM t")
     book >> Allowed(rewritten="SELECT v FROM (SELECT 1 v) t")
@@ -608,6 +623,7 @@ def test_where_columns_are_masked_a_prepared_statement_is_run_as_it_was_rewritte
     decide(session, replace(masked, rewritten="SELECT 'other'"))
     assert not session.to_upstream
     assert b"prepare it again" in session.to_client[-1]
+    assert [c.decision_id for c in session.commands if isinstance(c, Finished)] == ["d1"]
     session.client_data(EXECUTE)
     decide(session, masked)
     assert session.to_upstream == [EXECUTE]
