@@ -24,10 +24,11 @@ MODULES = (
     *(f"content/{name}" for name in ("checks", "detector", "patterns")),
     "values/decision",
     "protocols/base",
+    "protocols/inbox",
     *(
         f"protocols/postgres/{name}"
         for name in (
-            "asked", "backend", "conversation", "denial", "frontend", "inbox",
+            "asked", "backend", "conversation", "denial", "frontend",
             "lookup", "messages", "naming", "net", "passage", "questions", "queue", "sealed", "session", "settings",
         )
     ),

@@ -70,6 +70,23 @@ class Finder:
             pos = start + 1
         return stop, stop
 
+    def sweep(self, data: bytes, pos: int, stop: int, covered: int, spans: list[tuple[int, int]]) -> tuple[int, int]:
+        """All matches that begin in `data[pos:stop]`: how far they and earlier ones reach, and how many are new ones.
+
+        Earlier ones reach up to `covered`; what is to be overwritten goes into `spans`.
+        """
+        found = 0
+        while True:
+            start, end = self.next(data, pos, stop)
+            if start == stop:
+                return covered, found
+            if start >= covered:
+                found += 1
+            if self.overwrites:
+                spans.append((start, end))
+            covered = max(covered, end)
+            pos = self.resume(start, end)
+
     def tail(self, data: bytes, pos: int) -> int:
         """Where the tail that begins at `pos` ends, as far as `data` goes."""
         return pos if self._tail is None else int(self._tail.match(data, pos).end())
@@ -174,19 +191,8 @@ class Text:
 
     def _find(self, index: int, data: bytes, stop: int, spans: list[tuple[int, int]]) -> None:
         finder = self._detector.finders[index]
-        covered = self._ends[index]
-        pos = self._next
-        while True:
-            start, end = finder.next(data, pos, stop)
-            if start == stop:
-                break
-            if start >= covered:
-                self._counts[index] += 1
-            if finder.overwrites:
-                spans.append((start, end))
-            covered = max(covered, end)
-            pos = finder.resume(start, end)
-        self._ends[index] = covered
+        self._ends[index], found = finder.sweep(data, self._next, stop, self._ends[index], spans)
+        self._counts[index] += found
 
     def _overwritten(self, given: bytes, spans: list[tuple[int, int]]) -> bytes:
         out = bytearray(given)

@@ -235,19 +235,8 @@ class _Scan:
 
     def _find(self, index: int, data: bytes, stop: int, spans: list[tuple[int, int]]) -> None:
         finder = self._detector.finders[index]
-        covered = self._ends[index]
-        pos = self._next
-        while True:
-            start, end = finder.next(data, pos, stop)
-            if start == stop:
-                break
-            if start >= covered:
-                self._counts[index] += 1
-            if finder.overwrites:
-                spans.append((start, end))
-            covered = max(covered, end)
-            pos = finder.resume(start, end)
-        self._ends[index] = covered
+        self._ends[index], found = finder.sweep(data, self._next, stop, self._ends[index], spans)
+        self._counts[index] += found
 
     def _masked(self, spans: list[tuple[int, int]], stop: int) -> bytes:
         given = self._data[self._out : stop]

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from tests.e2e.mysql_world import MysqlWorld, target, world
+from tests.e2e.mysql_world import PORT, MysqlWorld, address, target, world
 
 pytestmark = pytest.mark.timeout(300)
 
-ORDERS = 2
+ORDERS, UNLISTED = 2, 12
 BLOCKED = [
     (how, text.replace("\\n", "\n"))
     for line in (Path(__file__).parent / "mysql" / "blocked.sql").read_text(encoding="utf-8").splitlines()
@@ -106,3 +107,15 @@ def test_the_same_means_work_where_they_are_allowed(here: MysqlWorld) -> None:
         assert packets[-1][0] != "\xff", (case, packets)
     assert here.mariadb.sql("SELECT id, note FROM shop.scratch ORDER BY id") == "2\ttwin\n3\tchanged"
     assert state(here) != before
+
+
+def test_a_destination_without_a_target_is_denied_reported_and_drafted(here: MysqlWorld) -> None:
+    done = here.mysql(UNLISTED, "SELECT 1")
+    assert f"no target of the policy covers {address(UNLISTED)}:{PORT}" in done.stderr
+    refused = [e for e in here.events() if e["metadata"]["event_code"] == "flow_refused"]
+    assert [e["dst_endpoint"]["ip"] for e in refused] == [address(UNLISTED)]
+    text = here.agent.hostagent("policy", "suggest", "--state-dir", here.agent.state)
+    (target_,) = YAML(typ="safe").load(text)["targets"]
+    assert target_["protocol"] == "mysql"
+    assert target_["match"] == {"addresses": [f"{address(UNLISTED)}/32"], "ports": [PORT]}
+    assert "#     allow:" in text

@@ -54,7 +54,7 @@ def certificate(ca: trustme.CA) -> trustme.LeafCert:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, certificate: trustme.LeafCert) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("pg")
-    for parent in list(directory.parents)[:3]:
+    for parent in (directory.parent, directory.parent.parent):  # pytest's own; the next one is everybody's
         parent.chmod(0o755)
     certificate.private_key_pem.write_to_path(str(directory / "key.pem"))
     for blob in certificate.cert_chain_pems:

@@ -11,6 +11,7 @@ from typing import Final
 
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Leg
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql import results
 from hostagent.protocols.mysql.conversation import Conversation
 from hostagent.protocols.mysql.denial import DENIED, Refused
@@ -26,7 +27,6 @@ from hostagent.protocols.mysql.packets import (
     packet,
 )
 from hostagent.protocols.mysql.statements import Awaited, Expected
-from hostagent.protocols.postgres.inbox import Inbox
 
 _FIRST: Final = 0  # of an answer, or of a further result of it
 _COLUMNS: Final = 1  # column definitions, `_count` of them

@@ -12,6 +12,7 @@ import re
 from hostagent.approvals.values import Bound
 from hostagent.errors import PeerError
 from hostagent.protocols.base import AskHuman, Cancel, Close, Decide, Finished, Leg, Phase, Request, Rule
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql import commands
 from hostagent.protocols.mysql.approval import bound_values
 from hostagent.protocols.mysql.backend import Backend
@@ -31,7 +32,6 @@ from hostagent.protocols.mysql.packets import HEADER_SIZE, MAX_PAYLOAD, length_a
 from hostagent.protocols.mysql.passage import Passage
 from hostagent.protocols.mysql.settings import may_change, may_stop_tracking
 from hostagent.protocols.mysql.statements import Expected, Run, Statement
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 
 MAX_SMALL = 64 << 10  # bytes of a command that is neither a text nor an execute

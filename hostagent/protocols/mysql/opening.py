@@ -15,6 +15,7 @@ from typing import Final
 
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Describe, KeepCancelKey, Leg, StartTls
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql import capabilities as can
 from hostagent.protocols.mysql.auth import sha2
 from hostagent.protocols.mysql.client_auth import offered_plugin, own_scramble, welcome
@@ -25,7 +26,6 @@ from hostagent.protocols.mysql.handshake import SCRAMBLE_SIZE, SSL_REQUEST_SIZE,
 from hostagent.protocols.mysql.login import Held, Login, Relayed, Step
 from hostagent.protocols.mysql.packets import EOF, ERR, MORE_DATA, OK, lenenc_bytes, nul_bytes, packet
 from hostagent.protocols.mysql.results import read_err, read_ok
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.values.target import UpstreamTls
 
 MAX_ROUNDS: Final = 16  # packets of the server in a login; plugins take five

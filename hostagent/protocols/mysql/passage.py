@@ -6,8 +6,8 @@ A command of more than 16 MB is several packets; it may stream through once it w
 from __future__ import annotations
 
 from hostagent.protocols.base import Leg, Session
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql.packets import HEADER_SIZE, MAX_PAYLOAD, length_at
-from hostagent.protocols.postgres.inbox import Inbox
 
 
 class Passage:

@@ -16,6 +16,7 @@ from enum import Enum
 from hostagent.content.detector import Detector
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Close, Connect, Leg, Request, Session
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql.backend import Backend
 from hostagent.protocols.mysql.config import MysqlConfig
 from hostagent.protocols.mysql.conversation import Conversation
@@ -23,7 +24,6 @@ from hostagent.protocols.mysql.denial import DENIED, MALFORMED, NETWORK, Refused
 from hostagent.protocols.mysql.frontend import Frontend
 from hostagent.protocols.mysql.opening import Opening
 from hostagent.protocols.mysql.packets import HEADER_SIZE, length_at
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.values.decision import Decision
 
 

@@ -12,10 +12,10 @@ from typing import Final
 
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Leg, LookedUp
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.conversation import Conversation
 from hostagent.protocols.postgres.denial import SYNTAX_ERROR, Refused
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.lookup import MAX_ANSWER, Lookup
 from hostagent.protocols.postgres.messages import (
     COMMAND_COMPLETE,

@@ -16,6 +16,7 @@ from typing import Final
 from hostagent.approvals.values import Bound
 from hostagent.errors import PeerError
 from hostagent.protocols.base import AskHuman, Close, Decide, Leg, Phase, Request
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.approval import MAX_HELD, bind_values, not_approved
 from hostagent.protocols.postgres.asked import (
@@ -40,7 +41,6 @@ from hostagent.protocols.postgres.denial import (
     Denial,
     unreadable,
 )
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.messages import (
     BIND,
     CLOSE,

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Describe, KeepCancelKey, Leg, Session
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.auth import MAX_ANSWER, Held, Login, Relayed
 from hostagent.protocols.postgres.client_auth import ClientProof
 from hostagent.protocols.postgres.config import PostgresConfig
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.probe import PROBE, Probe
 from hostagent.protocols.postgres.settings import Settings
 from hostagent.protocols.postgres.startup import MAX_KEY, MIN_KEY, Startup

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hostagent.protocols.base import Leg, Session
-from hostagent.protocols.postgres.inbox import Inbox
+from hostagent.protocols.inbox import Inbox
 
 
 class Passage:

@@ -17,6 +17,7 @@ from enum import Enum
 from hostagent.content.detector import Detector
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Cancel, Close, Connect, Leg, Request, Session, StartTls
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.approval import notice
 from hostagent.protocols.postgres.backend import Backend
@@ -24,7 +25,6 @@ from hostagent.protocols.postgres.config import PostgresConfig
 from hostagent.protocols.postgres.conversation import CONNECTION_FAILURE, Conversation
 from hostagent.protocols.postgres.denial import Refused
 from hostagent.protocols.postgres.frontend import Frontend
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.net import Net
 from hostagent.protocols.postgres.opening import Opening
 from hostagent.protocols.postgres.questions import Questions

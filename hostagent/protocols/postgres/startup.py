@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostagent.errors import PeerError
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.denial import Refused
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.settings import refuse_unsafe
 
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102

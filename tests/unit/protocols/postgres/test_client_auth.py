@@ -8,10 +8,10 @@ import pytest
 
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Close, Connect
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import PostgresConfig, PostgresSession, SaltedPasswords
 from hostagent.protocols.postgres import messages as m
 from hostagent.protocols.postgres.denial import Refused
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.opening import Opening
 from hostagent.protocols.postgres.scram import ScramClient
 from hostagent.protocols.postgres.scram_server import Verifier

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Connect, Decide, StartTls
+from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import PostgresSession
 from hostagent.protocols.postgres import messages as m
-from hostagent.protocols.postgres.inbox import Inbox
 from hostagent.protocols.postgres.settings import parse_schemas
 from hostagent.protocols.postgres.startup import read_packet
 from hostagent.values.decision import Decision, Ruling, Verdict
