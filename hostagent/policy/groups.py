@@ -124,6 +124,7 @@ DANGEROUS_SETTINGS = frozenset(
         *MYSQL_DANGEROUS,
     }
 )
-# What MySQL's clients send unasked, by the value that they set: UTF-8, and modes that say what is checked.
-HARMLESS_SETTINGS = frozenset({"names_utf8", "character_set_utf8", "sql_mode_checks"})
+# What MySQL's clients send unasked, by the value that they set: UTF-8, results as they are stored, and modes that say
+# what is checked.
+HARMLESS_SETTINGS = frozenset({"names_utf8", "character_set_utf8", "character_set_as_stored", "sql_mode_checks"})
 EVERY_SETTING = "*"  # in an analysis: RESET ALL and DISCARD ALL; beside set_config, a name that is not known

@@ -1,6 +1,6 @@
 """A leg: one TCP connection of a flow, with TLS on it when asked. The only code that touches transports.
 
-A leg takes at most TURN bytes in one turn of the loop, so that one bulk stream does not starve the rest. The loop
+A leg that has taken TURN bytes waits for the loop's next turn, so that one bulk stream does not starve the rest. The loop
 hands over bytes: for small messages, and most are, half the calls of a BufferedProtocol.
 """
 
@@ -15,7 +15,7 @@ from typing import Final, Protocol, cast
 from hostagent.protocols.base import Leg as LegName
 from hostagent.runtime.tls import Tls
 
-TURN: Final = 256 << 10  # bytes a leg may take in one turn of the loop
+TURN: Final = 128 << 10  # bytes; a full read of the loop has more, so a bulk stream gets one a turn
 LARGE: Final = 64 << 10  # bytes of a read that counts: smaller ones cannot starve anyone
 SMALL: Final = 64 << 10  # bytes that are written past the transport
 WRITE_HIGH: Final = 512 << 10  # queued beyond this, the other leg is not read

@@ -42,6 +42,7 @@ CONVERSATIONS: list[list[tuple[str, str]]] = [
     [("command", "04" + b"users\0".hex()), ("command", "09"), ("command", "0a"), ("command", "0d")],
     [("query", "USE other"), ("query", "SELECT * FROM app.users ORDER BY id"), ("query", "SELECT * FROM users")],
     [("command", "02" + b"other".hex()), ("prepared", "SELECT * FROM app.users"), ("query", "SELECT name FROM users")],
+    [("query", "SET SESSION character_set_results = 'binary'"), ("query", "SELECT * FROM users ORDER BY id")],
     [("query", "SET sql_mode = 'ANSI_QUOTES'"), ("query", 'SELECT "ssn", id FROM "users" ORDER BY id')],
     [("query", "SET sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT'"), ("cursor", 'SELECT id || "ssn" FROM users')],
 ]  # fmt: skip
@@ -187,7 +188,7 @@ def test_everyday_statements_are_answered_as_by_the_server(here: MysqlWorld, bot
 def test_a_dump_of_what_is_not_masked_is_the_servers(
     here: MysqlWorld, both: tuple[Asked, Asked], what: list[str]
 ) -> None:
-    command = ["mariadb-dump", "--no-defaults", "--skip-ssl", "--skip-comments", "--skip-triggers", "-h"]
+    command = ["mariadb-dump", "--no-defaults", "--skip-ssl", "--skip-comments", "--no-tablespaces", "-h"]
     dumps = [
         run(*command, address(MASKED), "-P", str(PORT), "-u", "anybody", *what) for run in (here.governed, here.direct)
     ]

@@ -124,6 +124,8 @@ def _by_value(p: Queries, name: str) -> str:
     value = token.value.lower()
     if name.startswith("character_set_") and value in _UTF8:
         return "character_set_utf8"
+    if name == "character_set_results" and value in ("binary", "null"):
+        return "character_set_as_stored"  # of results only, as dumps have it
     return "sql_mode_checks" if name == "sql_mode" and _CHECKS.issuperset(value.split(",")) else name
 
 

@@ -33,6 +33,7 @@ _NOTES = {
     "show status": ("counters of the server tell of rows that were read", ""),
 }
 _ABOUT_TEXT = ("names", "character_set", "collation")
+_AS_STORED = "character_set_as_stored"  # of results: what is in them is masked in any character set
 _UTF8_WORDS = frozenset({"set", "session", "local", "names", "character", "charset", "collate"})
 
 
@@ -45,7 +46,7 @@ def check(found: Found, tokens: list[Token], masks: Masks) -> None:
     for function in sorted(found.functions):
         if not is_harmless(function) and not (function.schema and masks.trusts(function)):
             raise Refused(f"the function {function} could read anything", "write what it does into the statement")
-    about_text = [name for name in found.settings if name.startswith(_ABOUT_TEXT)]
+    about_text = [name for name in found.settings if name.startswith(_ABOUT_TEXT) and name != _AS_STORED]
     if about_text and not _stays_utf8(tokens[slice(*found.span)]):
         raise Refused(f"the setting {about_text[0]} changes how statements are read", "leave it as it is, or utf8mb4")
 
