@@ -1,7 +1,7 @@
 """A leg: one TCP connection of a flow, with TLS on it when asked. The only code that touches transports.
 
-A leg that has taken TURN bytes waits for the loop's next turn, so that one bulk stream does not starve the rest. The loop
-hands over bytes: for small messages, and most are, half the calls of a BufferedProtocol.
+A leg that has taken TURN bytes waits for the loop's next turn, so that one bulk stream does not starve the rest. The
+loop hands over bytes: for small messages, and most are, half the calls of a BufferedProtocol.
 """
 
 from __future__ import annotations
