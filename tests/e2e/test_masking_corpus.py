@@ -13,8 +13,8 @@ import pytest
 
 from tests.corpus import twins
 from tests.corpus.everyday_runs import in_policy
-from tests.corpus.test_everyday import governed
 from tests.corpus.twins import Found, Twins, Verdict
+from tests.e2e.test_everyday import governed
 from tests.e2e.world import World, target, world
 from tests.lab.parity import Case, Direct, Way
 from tests.lab.wire import Mode, Server, message

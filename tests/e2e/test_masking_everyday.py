@@ -9,7 +9,7 @@ import pytest
 
 from tests.corpus import everyday_runs
 from tests.corpus.everyday_runs import DATABASE, in_policy
-from tests.corpus.test_everyday import POLICY, everyday_of, governed
+from tests.e2e.test_everyday import POLICY, everyday_of, governed
 from tests.e2e.world import world
 
 

@@ -30,7 +30,7 @@ def fresh_data() -> Path:
     data = directory / "data"
     _as_server(
         "mariadb-install-db", "--no-defaults", f"--datadir={data}", "--auth-root-authentication-method=normal",
-        "--skip-test-db", "--innodb-log-file-size=8M",
+        "--skip-test-db", "--innodb-log-file-size=8M", f"--tmpdir={directory}",
     )  # fmt: skip
     return data
 
@@ -61,7 +61,7 @@ class MariaDB:
         """Start it (again) on the data that is there."""
         options = [
             "--no-defaults", f"--datadir={self.directory / 'data'}", f"--socket={self.socket}", f"--port={self.port}",
-            f"--pid-file={self.directory / 'pid'}", "--bind-address=*", "--skip-log-bin", "--skip-name-resolve",
+            f"--pid-file={self.directory / 'pid'}", f"--tmpdir={self.directory}", "--bind-address=*", "--skip-log-bin", "--skip-name-resolve",
             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
             "--max-allowed-packet=64M", "--plugin-load-add=auth_ed25519", "--character-set-server=utf8mb4",
             "--performance-schema=off", *self.settings,
