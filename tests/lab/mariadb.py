@@ -61,8 +61,9 @@ class MariaDB:
         """Start it (again) on the data that is there."""
         options = [
             "--no-defaults", f"--datadir={self.directory / 'data'}", f"--socket={self.socket}", f"--port={self.port}",
-            f"--pid-file={self.directory / 'pid'}", f"--tmpdir={self.directory}", "--bind-address=*", "--skip-log-bin", "--skip-name-resolve",
-            "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
+            f"--pid-file={self.directory / 'pid'}", f"--tmpdir={self.directory}", "--bind-address=*",
+            "--skip-log-bin", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
             "--max-allowed-packet=64M", "--plugin-load-add=auth_ed25519", "--character-set-server=utf8mb4",
             "--performance-schema=off", *self.settings,
         ]  # fmt: skip
