@@ -187,11 +187,11 @@ def _algorithms(trust: tuple[list[Any], list[Any], list[Any]]) -> list[str]:
 
 
 class Client(asyncssh.SSHClient):
-    """What asyncssh asks our client."""
+    """What asyncssh asks our client. Each way of logging in is tried once: what a server refused is not said again."""
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._tried = False
+        self._tried: set[str] = set()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._login.ended(exc)
@@ -200,16 +200,18 @@ class Client(asyncssh.SSHClient):
         return self._login.accepts(key)
 
     async def public_key_auth_requested(self) -> Any:
-        if self._tried:
-            return None
-        self._tried = True
-        return await self._login.key_pair()
+        return await self._login.key_pair() if self._first("publickey") else None
 
     async def password_auth_requested(self) -> str | None:
-        return await self._login.password()
+        return await self._login.password() if self._first("password") else None
 
-    def kbdint_auth_requested(self) -> str:
-        return ""
+    def kbdint_auth_requested(self) -> str | None:
+        return "" if self._first("keyboard-interactive") else None
+
+    def _first(self, method: str) -> bool:
+        first = method not in self._tried
+        self._tried.add(method)
+        return first
 
     async def kbdint_challenge_received(self, name: str, instructions: str, lang: str, prompts: Any) -> Any:  # noqa: ARG002
         if not prompts:
