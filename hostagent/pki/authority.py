@@ -20,7 +20,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hostagent.errors import FileError, Location
 from hostagent.pki.constraints import Permitted, extension
-from hostagent.private_file import make_private, read_private
+from hostagent.private_file import Shared, make_private, read_private
 
 CA_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=30)
@@ -58,6 +58,8 @@ class Authority:
             cls._create(certificate, key, permitted)
         try:
             loaded_key = serialization.load_pem_private_key(read_private(key), password=None)
+        except Shared as error:
+            raise FileError(Location(str(key)), f"the CA key cannot be read: {error}", f"chmod 0600 {key}") from None
         except (OSError, ValueError, TypeError) as error:
             raise FileError(Location(str(key)), f"the CA key cannot be read: {error}", _KEY_FIX) from None
         try:

@@ -16,7 +16,7 @@ from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.postgres import messages
 from hostagent.protocols.postgres.conversation import Conversation
 from hostagent.protocols.postgres.denial import SYNTAX_ERROR, Refused
-from hostagent.protocols.postgres.lookup import MAX_ANSWER, Lookup
+from hostagent.protocols.postgres.lookup import BATCH_FAILED, MAX_ANSWER, Lookup
 from hostagent.protocols.postgres.messages import (
     COMMAND_COMPLETE,
     COPY_DATA,
@@ -317,7 +317,7 @@ class Backend:
         """The server skips these after an error."""
         for item in items:
             if item.lookup is not None:
-                item.lookup.error = item.lookup.error or "an earlier statement of the batch failed"
+                item.lookup.error = item.lookup.error or BATCH_FAILED
                 self._answered(item.lookup)
 
     def _answered(self, lookup: Lookup) -> None:

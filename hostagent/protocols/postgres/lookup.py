@@ -10,6 +10,7 @@ from __future__ import annotations
 from hostagent.protocols.postgres import messages
 
 NAME = b"hostagent_lookup"
+BATCH_FAILED = "an earlier statement of the batch failed"
 MAX_ANSWER = 16 << 20  # bytes of one message of the answer; the catalog of some thousand partitions
 
 _NO_PARAMETERS = bytes(6)  # no parameter formats, no parameters, text results

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from hostagent.protocols.base import LookedUp
 from hostagent.protocols.postgres.conversation import Conversation
-from hostagent.protocols.postgres.lookup import Lookup
+from hostagent.protocols.postgres.lookup import BATCH_FAILED, Lookup
 from hostagent.protocols.postgres.queue import Awaited, Expected
 
 _AWAITED: Final = (Awaited.PARSE, Awaited.BIND, Awaited.EXECUTE, Awaited.CLOSE, Awaited.CLOSE)
@@ -33,6 +34,10 @@ class Questions:
         conversation = self._conversation
         queue = conversation.queue
         if not self._question or conversation.closed or (queue.head is not None and not conversation.in_batch):
+            return
+        if conversation.in_batch and conversation.skipping:  # until Sync the server would not even read it
+            self._question = ""
+            conversation.session.commands.append(LookedUp(None, BATCH_FAILED))
             return
         lookup = Lookup(conversation.in_batch)
         question, self._question = self._question.encode(conversation.settings.codec), ""

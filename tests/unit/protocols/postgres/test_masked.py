@@ -186,6 +186,26 @@ def test_an_earlier_error_of_the_batch_answers_the_question() -> None:
     ).done()
 
 
+def test_a_question_that_comes_after_the_batch_had_failed_is_answered_at_once() -> None:
+    """The server would skip it: asked all the same, its answers were waited for behind a ReadyForQuery."""
+    (
+        logged_in()
+        >> FromClient(parse("selec", "a") + parse("select ssn", "b") + SYNC)
+        << Asks("selec", "prepare")
+        >> Allowed()
+        << ToUpstream(parse("selec", "a"))
+        << Asks("select ssn", "prepare")
+        >> FromUpstream(error("42601"))
+        << ToClient(error("42601"))
+        >> LooksUp("catalog")
+        << LookedUp(None, "an earlier statement of the batch failed")
+        >> Denied()
+        << ToUpstream(SYNC)
+        >> FromUpstream(READY)
+        << ToClient(READY)
+    ).done()
+
+
 def masked_and_prepared() -> Playbook:
     return (
         logged_in()
