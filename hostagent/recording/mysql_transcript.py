@@ -21,7 +21,7 @@ from hostagent.protocols.mysql.packets import (
     text_row,
 )
 from hostagent.protocols.mysql.results import MORE_RESULTS, eof_status, read_err, read_ok, read_prepared
-from hostagent.recording.reading import Captured, Entry, Note, Recording
+from hostagent.recording.reading import Captured, Entry, Note
 from hostagent.recording.transcript import Line, Statement, Step, Table, note_step
 
 _OLD_EOF = 5  # bytes of its payload
@@ -29,19 +29,9 @@ _ANSWERED_BY_ROWS = frozenset({commands.QUERY, commands.STMT_EXECUTE, commands.P
 _SHOWN = frozenset({commands.INIT_DB, commands.FIELD_LIST, commands.PROCESS_INFO, commands.PROCESS_KILL})
 
 
-def mysql_transcript(recording: Recording) -> list[Step]:
-    """The steps of a recorded MySQL session."""
-    decoder = _Decoder()
-    for entry in recording.entries:
-        decoder.take(entry)
-    decoder.end_table()
-    if recording.torn:
-        at_us = recording.entries[-1].at_us if recording.entries else 0
-        decoder.steps.append(Line(at_us, "gap", "the recording ends here: it was cut short by a crash"))
-    return decoder.steps
+class MysqlDecoder:
+    """Makes steps of the entries of a recorded MySQL session."""
 
-
-class _Decoder:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self._buffers = {"client": bytearray(), "upstream": bytearray()}

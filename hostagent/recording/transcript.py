@@ -51,10 +51,11 @@ Step = Statement | Table | Line
 def transcript(recording: Recording) -> list[Step]:
     """The steps of a recorded session of a database."""
     if recording.header.get("facts", {}).get("protocol") == "mysql":
-        from hostagent.recording.mysql_transcript import mysql_transcript  # it takes its steps from here
+        from hostagent.recording.mysql_transcript import MysqlDecoder  # it takes its steps from here
 
-        return mysql_transcript(recording)
-    decoder = _Decoder()
+        decoder: MysqlDecoder | _Decoder = MysqlDecoder()
+    else:
+        decoder = _Decoder()
     for entry in recording.entries:
         decoder.take(entry)
     decoder.end_table()
