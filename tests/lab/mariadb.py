@@ -65,7 +65,7 @@ class MariaDB:
             "--skip-log-bin", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
             "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
             "--max-allowed-packet=64M", "--plugin-load-add=auth_ed25519", "--character-set-server=utf8mb4",
-            "--performance-schema=off", *self.settings,
+            "--performance-schema=off", "--innodb-stats-auto-recalc=0", *self.settings,
         ]  # fmt: skip
         if self.tls:
             options += [f"--ssl-{name}={self.directory}/server.{name}" for name in ("cert", "key")]

@@ -7,6 +7,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +154,7 @@ def remove_cgroups(top: Path) -> None:
 
 
 class Outcomes:
-    """The table of forms and outcomes: printed at the end of the run, and written to build/way-out.txt."""
+    """The table of forms and outcomes, written to build/way-out.txt; the end of the run counts them."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[str, str, str, str]] = []
@@ -165,11 +166,13 @@ class Outcomes:
         return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Print and write it."""
-        terminalreporter.section("ways out")
-        terminalreporter.write_line("\n".join(self.lines()))
+        """Write it, and print how often each outcome was seen."""
         TABLE.parent.mkdir(exist_ok=True)
         TABLE.write_text("\n".join(self.lines()) + "\n")
+        counts = Counter(governed.split(" ")[0] for _, _, governed, _ in self.rows)
+        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+        terminalreporter.section("ways out")
+        terminalreporter.write_line(f"{len(self.rows)} tried: {told} ({TABLE.relative_to(TABLE.parents[1])})")
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ SELECT (1) AS `a` FROM `dept` WHERE `dept`.`id` = 1 LIMIT 1
 SELECT `id`, `name` FROM `users` WHERE `id` = 1
 SELECT `users`.`id`, `users`.`name`, `users`.`ssn` FROM `users` INNER JOIN `dept` ON (`users`.`dept` = `dept`.`id`) WHERE `dept`.`name` = 'sales' ORDER BY `users`.`id` DESC
 SELECT u.name, d.name FROM users u LEFT JOIN dept d ON u.dept = d.id WHERE u.id IN (1, 2, 3)
-SELECT d.name, COUNT(u.id) AS n FROM dept d LEFT OUTER JOIN users u ON u.dept = d.id GROUP BY d.name HAVING COUNT(u.id) > 0 ORDER BY n DESC
+SELECT d.name, COUNT(u.id) AS n FROM dept d LEFT OUTER JOIN users u ON u.dept = d.id GROUP BY d.name HAVING COUNT(u.id) > 0 ORDER BY n DESC, d.name
 SELECT name, ROW_NUMBER() OVER (PARTITION BY dept ORDER BY id) AS r FROM users
 WITH big AS (SELECT dept, COUNT(*) AS n FROM users GROUP BY dept) SELECT * FROM big WHERE n > 1
 SELECT DATE_FORMAT(made, '%Y-%m') AS m, SUM(a) FROM dept GROUP BY m
