@@ -15,8 +15,8 @@ from typing import Any
 from hostagent.cli.output import add_output, print_table
 from hostagent.recording.directory import DEFAULT_STATE, Directory, journal_files
 from hostagent.recording.journal import RecordingError
-from hostagent.recording.row import Row, read_row
-from hostagent.recording.store import Filter, Store, Stored, read_whole_lines
+from hostagent.recording.row import Row, read_rows
+from hostagent.recording.store import Filter, Store, read_whole_lines
 
 _COLUMNS = ("time", "verdict", "pid", "process", "unit", "target", "statement", "rule", "rows", "ms")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -56,8 +56,9 @@ def run(arguments: argparse.Namespace) -> int:
     store = open_index(directory)
     found = store.query_events(wanted, arguments.limit)
     if arguments.output == "json":
-        for stored in found:
-            print(_line(directory, stored))
+        places = dict.fromkeys((stored.file, stored.offset, stored.length) for stored in found)
+        for place in places:  # a line that tells several outcomes is told once
+            print(_line(directory, *place))
     elif found or not arguments.follow:
         print_table(_COLUMNS, (cells(stored.row) for stored in found))
     if arguments.follow:
@@ -105,19 +106,20 @@ def _filter(arguments: argparse.Namespace) -> Filter:
     )
 
 
-def _line(directory: Directory, stored: Stored) -> str:
-    with (directory.journal / stored.file).open("rb") as file:
-        file.seek(stored.offset)
-        return file.read(stored.length).decode("ascii", "backslashreplace").rstrip("\n")
+def _line(directory: Directory, name: str, offset: int, length: int) -> str:
+    with (directory.journal / name).open("rb") as file:
+        file.seek(offset)
+        return file.read(length).decode("ascii", "backslashreplace").rstrip("\n")
 
 
 def _follow(tail: _Tail, wanted: Filter, as_json: bool) -> None:
     while True:
         for line in tail.new_lines():
-            row = read_row(line)
-            if row is None or not wanted.admits(row):
-                continue
-            print(line.decode("ascii", "backslashreplace") if as_json else "  ".join(filter(None, cells(row))))
+            rows = [row for row in read_rows(line) if wanted.admits(row)]
+            if as_json and rows:
+                print(line.decode("ascii", "backslashreplace"))
+            elif rows:
+                print("\n".join("  ".join(filter(None, cells(row))) for row in rows))
         sys.stdout.flush()
         time.sleep(_FOLLOW_SECONDS)
 

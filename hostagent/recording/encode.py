@@ -18,6 +18,7 @@ OCSF_VERSION: Final = "1.5.0"
 MAX_TEXT: Final = 64 << 10  # characters of a statement in an event; beyond it the session recording has the rest
 _encoder: Final = json.JSONEncoder(separators=(",", ":"))
 _encode_text: Final = json.encoder.encode_basestring_ascii
+_TOLD_AGAIN: Final = ("pid", "name", "cmd_line", "file")  # of a process, in each of a flow's thousands of events
 _time: Final = time.time
 _CLOCK_BOOTTIME: Final = time.CLOCK_BOOTTIME
 
@@ -69,10 +70,11 @@ def actor(who: Actor) -> Json:
     return {"process": process, "user": {**user, "groups": [{"name": who.group, "uid": str(who.gid)}]}}
 
 
-def without_parents(whole: Json) -> Json:
-    """The same OCSF actor without the processes above it."""
-    process = {name: value for name, value in whole["process"].items() if name != "parent_process"}
-    return {**whole, "process": process}
+def known_actor(whole: Json) -> Json:
+    """The same OCSF actor once its flow's opening told all of it: who, and which process."""
+    process = {name: value for name, value in whole["process"].items() if name in _TOLD_AGAIN}
+    user = {name: value for name, value in whole["user"].items() if name != "groups"}
+    return {"process": process, "user": user}
 
 
 def brief_actor(who: Actor | None) -> Json:

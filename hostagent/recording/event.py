@@ -5,10 +5,11 @@
     recording_grew
     host_event                                 Application Lifecycle (6002), Network Activity (4001) for refusals
 
-`metadata.event_code` holds the builder's word. `decided` is written before its request is forwarded; `finished` carries
-rows, bytes, duration and error, and names the same decision (`metadata.correlation_uid`, `unmapped.decision`). The
-processes above the actor's stand in a flow's opening, its first decision, and every denial: not in each of thousands.
-What OCSF has no word for is in `unmapped`. A `FlowContext` encodes what all events of a flow share, once.
+`metadata.event_code` holds the builder's word. `decided` is written before its request is forwarded. `finished` tells
+what came of the requests that ended since the flow's last one: decision, rows, bytes, duration and error of each, in
+`unmapped.outcomes`. The processes above the actor's, its groups and the device stand in a flow's opening, its first
+decision, and every denial, not in each of thousands. What OCSF has no word for is in `unmapped`. A `FlowContext`
+encodes what all events share.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ from hostagent.recording.encode import (
     device,
     encoded,
     endpoint,
+    known_actor,
     members,
     metadata,
     now_ms,
-    without_parents,
 )
 from hostagent.values.actor import Actor
 from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
@@ -120,7 +121,8 @@ class FlowContext:
         self.network = members(shared)
         whole: Json = {**shared, "database": database, "type_id": 1}
         self.datastore = members(whole)
-        self.datastore_again = members({**whole, "actor": without_parents(shared["actor"])} if self.actor else whole)
+        again = {name: value for name, value in whole.items() if name != "device"}
+        self.datastore_again = members({**again, "actor": known_actor(shared["actor"])} if self.actor else again)
         self.told = False
         self.unmapped = members(facts)
         brief: Json = {"actor": brief_actor(self.actor), "src_endpoint": shared["src_endpoint"]}
@@ -212,26 +214,37 @@ def decided(context: FlowContext, text: str, decision: Decision) -> bytes:
     )
 
 
-def finished(context: FlowContext, decision_id: str, outcome: Outcome, took_us: int) -> bytes:
-    """How a forwarded request ended, `took_us` microseconds after it was forwarded. Its decision says who asked."""
-    uid = b'"%b"' % decision_id.encode()
-    status = b'2,"status_code":' + encoded(outcome.error) if outcome.error else b"1"
+def outcome(decision_id: str, outcome: Outcome, took_us: int) -> bytes:
+    """How one forwarded request ended, `took_us` microseconds after it went on: an entry for `finished`."""
+    error = encoded(outcome.error) if outcome.error else b'""'
+    detected = b',"detected":' + encoded(outcome.detected) if outcome.detected else b""
+    return b'{"decision":"%b","rows":%d,"bytes":%d,"duration_us":%d,"error":%b%b}' % (
+        decision_id.encode(),
+        outcome.rows,
+        outcome.bytes,
+        took_us,
+        error,
+        detected,
+    )
+
+
+def finished(context: FlowContext, outcomes: list[bytes], failed: bool) -> bytes:
+    """How requests of a flow ended that were forwarded lately, in order. Their decisions say who asked.
+
+    `failed`: one of them at least with an error.
+    """
     return b"".join(
         (
-            b'{"time":%d,"duration":%d,' % (now_ms(), took_us // 1000),
+            b'{"time":%d,' % now_ms(),
             _FINISHED,
-            status,
+            b"2" if failed else b"1",
             b',"metadata":{',
             context.finished_metadata,
-            b',"correlation_uid":',
-            uid,
             b"},",
             context.brief,
-            b',"unmapped":{"decision":',
-            uid,
-            b',"rows":%d,"bytes":%d,"duration_us":%d,"error":' % (outcome.rows, outcome.bytes, took_us),
-            encoded(outcome.error) if outcome.error else b'""',
-            b',"detected":' + encoded(outcome.detected) + b"," if outcome.detected else b",",
+            b',"unmapped":{"outcomes":[',
+            b",".join(outcomes),
+            b"],",
             context.brief_unmapped,
             b"}}",
         )

@@ -13,6 +13,7 @@ from hostagent.protocols.mysql.packets import (
     EOF,
     ERR,
     HEADER_SIZE,
+    LOCAL_INFILE,
     MAX_PAYLOAD,
     OK,
     fixed,
@@ -109,6 +110,8 @@ class MysqlDecoder:
             self._quiet = True
         elif payload[0] == OK:
             self._done(at_us, payload)
+        elif payload[0] == LOCAL_INFILE and self._command == commands.QUERY:
+            self.steps.append(Line(at_us, "notice", f"the server asks for the client's file {_text(payload[1:])}"))
         elif self._command in _ANSWERED_BY_ROWS:
             self._columns, _ = lenenc(payload, 0)
             self._names, self._types = [], []

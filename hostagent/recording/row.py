@@ -37,15 +37,28 @@ class Row:
     recording: str = ""
 
 
-def read_row(line: bytes) -> Row | None:
-    """The row of a journal line; None for what is no event (a torn record, or no JSON object)."""
+def read_rows(line: bytes) -> list[Row]:
+    """The rows of a journal line: one, or one for each outcome that it tells; none where it is no event (a torn record,
+    or no JSON object)."""
     try:
         event: Any = json.loads(line)
     except ValueError:
-        return None
+        return []
     if not isinstance(event, dict) or "metadata" not in event:
-        return None
+        return []
+    return [_row(each, each.get("unmapped", {})) for each in single(event)]
+
+
+def single(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """An event that tells how several requests ended as one event for each; any other as it is."""
     facts = event.get("unmapped", {})
+    if "outcomes" not in facts:
+        return [event]
+    shared = {name: value for name, value in facts.items() if name != "outcomes"}
+    return [{**event, "unmapped": {**shared, **outcome}} for outcome in facts["outcomes"]]
+
+
+def _row(event: dict[str, Any], facts: dict[str, Any]) -> Row:
     process = event.get("actor", {}).get("process", {})
     unit = _attribute(facts, "unit")
     destination = event.get("dst_endpoint", {})

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hostagent.recording.directory import JournalFile, journal_files
 from hostagent.recording.journal import RecordingError
-from hostagent.recording.row import Row, read_row
+from hostagent.recording.row import Row, read_rows
 
 _BATCH_BYTES = 4 << 20  # of lines, a transaction
 _COLUMNS = tuple(field.name for field in fields(Row))
@@ -202,8 +202,7 @@ def _rows(name: str, start: int, data: bytes) -> tuple[list[tuple[object, ...]],
     finished: list[tuple[object, ...]] = []
     offset = start
     for line in data.split(b"\n"):
-        row = read_row(line)
-        if row is not None:
+        for row in read_rows(line):
             rows.append((name, offset, len(line), *astuple(row)))
             if row.kind == "finished":
                 finished.append((row.rows, row.bytes, row.duration_us, row.error, row.decision))

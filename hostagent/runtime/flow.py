@@ -140,6 +140,7 @@ class Flow:
             standing.scope = None
             standing.counted = self.worker.limits.of_flow(actors, target.name, self._opened.actor)
             self._opened.session.sealed = standing.masks is not None
+            self._opened.session.masks = standing.masks
             self._opened.session.look_through(self.worker.detector_of(actors, target))
 
     def flush_recording(self) -> None:
@@ -229,21 +230,20 @@ class Flow:
             self.end("internal error")
 
     def _drain(self) -> None:
+        """Carry out what the session wants. Its bytes leave at the end: what one chunk of the client says goes on in
+        one write, also where several questions were asked about it."""
         session = self._session or self.facts.session
-        self._drain_bytes(session)
         while session.commands and self.ended_because is None:
             commands, session.commands = session.commands, []
             for command in commands:
                 self._carry_out(session, command)
-            self._drain_bytes(session)
+        self._drain_bytes(session)
         held = session.client_held
         if held != self._held:
             self._hold_client(held)
 
     def _drain_bytes(self, session: base.Session) -> None:
-        if session.captured:
-            self.tape.captured(session.captured)
-            session.captured.clear()
+        self._drain_captured(session)
         if session.to_upstream:
             if self.standing.gated:
                 self._withheld += session.to_upstream
@@ -253,6 +253,11 @@ class Flow:
         if session.to_client:
             self.client.write(session.to_client)
             session.to_client.clear()
+
+    def _drain_captured(self, session: base.Session) -> None:
+        if session.captured:
+            self.tape.captured(session.captured)
+            session.captured.clear()
 
     def _hold_client(self, hold: bool) -> None:
         self._held = hold
@@ -277,6 +282,7 @@ class Flow:
             self._forwarded[decision.id] = _clock()
         if request.phase is EXECUTE or not decision.forwards:
             words, context = standing.words, standing.told()
+            self._drain_captured(session)
             self.tape.note(
                 event.decision_note(context, decision) if words is None else words.note(context, request, decision)
             )
@@ -302,6 +308,7 @@ class Flow:
         return (_clock() - self._forwarded.pop(decision_id, self.tape.started)) // 1000
 
     def _carry_out_rare(self, session: base.Session, command: base.Command) -> None:
+        self._drain_bytes(session)
         match command:
             case base.StartTls(LegName.CLIENT):
                 self.client.await_hello(command.early, self._hello)

@@ -4,7 +4,7 @@ The slow path decides, the fast path remembers: a remembered ruling costs a dict
 miss asks the analyzer process. Whichever way, the decision is in the journal before anything that follows from it
 leaves this process: a flow with a decision of this turn withholds its bytes until `recorded()`. Three rules:
 
-1. What one turn of the loop decides is written with one write, together with the outcomes of earlier requests.
+1. What one turn of the loop decides is written with one write; how requests ended, some of a flow's in one event.
 2. Room is reserved before a decision is given, so a full disk is known in time to deny; the session goes on.
 3. A write that fails all the same ends the flows whose decisions it held: they have gone too far to be denied.
 """
@@ -26,6 +26,7 @@ from hostagent.protocols.base import EXECUTE, PREPARE, Finished, LookedUp, Reque
 from hostagent.recording import event
 from hostagent.recording.chain import LINK_MOST
 from hostagent.recording.journal import RecordingError
+from hostagent.runtime.counted import Counted
 from hostagent.runtime.limits import Limits
 from hostagent.runtime.masking import CHANGING, Place, masked, may_move, place_of
 from hostagent.runtime.memory import Memory
@@ -35,16 +36,18 @@ from hostagent.sql.client import analyze
 from hostagent.sql.functions import is_harmless
 from hostagent.sql.masking.values import Masks
 from hostagent.sql.mysql.functions import is_harmless as is_harmless_in_mysql
+from hostagent.sql.mysql.template import filled as mysql_filled
 from hostagent.sql.mysql.template import template as mysql_template
 from hostagent.sql.secrets import cut_at_secret
 from hostagent.sql.template import filled, literal_free, template
-from hostagent.values.decision import DENY, Decision, Ruling, Verdict
+from hostagent.values.decision import ALLOW, DENY, Decision, Ruling, Verdict
 from hostagent.values.mysql import MysqlSettings
 
 log = logging.getLogger("hostagent.gate")
 
 MAX_WAITING: Final = 10_000  # outcome events kept while the disk is full; sessions can make no new ones meanwhile
-OUTCOME_DELAY: Final = 0.01  # seconds an outcome waits for a decision to be written with; what a crash can cost of them
+OUTCOME_DELAY: Final = 0.01  # seconds an outcome waits for others of its flow; what a crash can cost of them
+MOST_OUTCOMES: Final = 64  # of one flow in one event
 RETRY_DELAY: Final = 0.5  # seconds until outcomes that could not be written are tried again
 MAX_SHAPES: Final = 1024  # templates kept by exact text …
 MAX_SHAPED: Final = 4096  # … of so many characters at most
@@ -75,13 +78,16 @@ class Gate:
         self._events: list[bytes] = []  # to write, in order
         self._size = 0  # of them, in bytes
         self._kept: list[bytes] = []  # those of them that are tried again when they cannot be written
+        self._ended: list[Standing] = []  # whose requests ended, to be recorded with the next tick
         self._askers: list[Standing] = []  # who has a decision among them
         self._answers: list[tuple[Standing, Request, Decision]] = []  # decided late, to be told
         self._scheduled = False
         self._ticking = False
         self._catalog = 1  # counts what masking may not know any more
         self._changing: set[str] = set()  # decisions under way that may change a catalog
+        self.counted = Counted(policy)
         self.decisions = 0
+        self.hits = 0
         self.misses = 0
         self.unrecorded = 0
         self.lost = 0
@@ -94,6 +100,7 @@ class Gate:
     def replace_policy(self, policy: Policy) -> None:
         """Decide by this policy from now on, and forget what was remembered."""
         self._policy = policy
+        self.counted.replace_policy(policy)
         self._memory.clear()
 
     def forget_catalogs(self) -> None:
@@ -120,6 +127,7 @@ class Gate:
             if shape is not None and not asker.unsettled:
                 ruling = self._memory.get(scope, shape)
         if ruling is not None:
+            self.hits += 1
             return self._ruled(asker, request, ruling)
         self.misses += 1
         self._spawn(self._analyze(asker, request, shape))
@@ -145,20 +153,45 @@ class Gate:
         return shape
 
     def finished(self, asker: Standing, command: Finished, took_us: int) -> None:
-        """Record how a forwarded request ended; written with the next batch."""
+        """Record how a forwarded request ended; with what else of its flow ends in the next moment."""
         if command.decision_id in self._changing:
             self._changing.discard(command.decision_id)
             self._catalog += 1
-        self.record(event.finished(asker.told(), command.decision_id, command.outcome, took_us))
+        outcomes = asker.outcomes
+        if not outcomes:
+            self._ended.append(asker)
+        outcomes.append(event.outcome(command.decision_id, command.outcome, took_us))
+        asker.failed = asker.failed or bool(command.outcome.error)
+        if len(outcomes) >= MOST_OUTCOMES:
+            self.gather(asker)
+        self._tick_soon()
+
+    def gather(self, asker: Standing) -> None:
+        """Record how this flow's requests ended, those that were not recorded yet."""
+        if asker.outcomes:
+            self._ended.remove(asker)
+            self._gather(asker)
+            self._tick_soon()
+
+    def _gather(self, asker: Standing) -> None:
+        outcomes, failed = asker.outcomes, asker.failed
+        asker.outcomes, asker.failed = [], False
+        self._keep(event.finished(asker.told(), outcomes, failed))
 
     def record(self, encoded: bytes) -> None:
         """Record an event that no request waits for; kept and tried again while it cannot be written."""
+        self._keep(encoded)
+        self._tick_soon()
+
+    def _keep(self, encoded: bytes) -> None:
         self._events.append(encoded)
         self._size += len(encoded) + LINK_MOST
         self._kept.append(encoded)
         if len(self._kept) > MAX_WAITING:
             self._events.remove(self._kept.pop(0))
             self.lost += 1
+
+    def _tick_soon(self) -> None:
         if not self._ticking:
             self._ticking = True
             self._loop.call_later(OUTCOME_DELAY, self._tick)
@@ -184,6 +217,9 @@ class Gate:
 
     def _tick(self) -> None:
         self._ticking = False
+        ended, self._ended = self._ended, []
+        for asker in ended:
+            self._gather(asker)
         if self._events and not self._scheduled:
             self.flush()
             if self._events:  # they could not be written
@@ -199,6 +235,7 @@ class Gate:
             asker.owner.unrecorded(error)
 
     async def _analyze(self, asker: Standing, request: Request, shape: str | None) -> None:
+        began = time.monotonic_ns()
         analysis = _function_call(request) or await analyze(
             self._analyzer, request.text, ANALYZER_DEADLINE, mysql=request.mysql
         )
@@ -214,6 +251,7 @@ class Gate:
             ruling = await self._masked(asker, request, ruling, asker.masks, shape)
         elif isinstance(analysis, Analysis):
             self._memory.put(self._scope(asker, request), shape or request.text, ruling)
+        self.counted.analyzed(time.monotonic_ns() - began)
         if (decision := self._ruled(asker, request, ruling)) is not None:
             self._answer(asker, request, decision)
 
@@ -288,7 +326,9 @@ class Gate:
 
     def _decided(self, asker: Standing, request: Request, ruling: Ruling, decision_id: str = "") -> Decision:
         """The decision that this ruling makes, its event in the batch; a denial where there is no room for that."""
-        sent = filled(ruling.pieces, request.text) if ruling.pieces else None
+        sent = None
+        if ruling.pieces:
+            sent = (filled if request.mysql is None else mysql_filled)(ruling.pieces, request.text)
         decision = Decision(decision_id or asker.next_decision_id(), ruling, sent)
         if request.phase is PREPARE and decision.forwards:
             return decision
@@ -301,6 +341,9 @@ class Gate:
             self.unrecorded += 1
             return _unrecorded(decision)
         self.decisions += 1
+        asker.decided += 1
+        if ruling.verdict is not ALLOW:
+            self.counted.exception(asker.target_name, ruling)
         if asker.masks is not None and not CHANGING.isdisjoint(ruling.kinds):
             self._catalog += 1
             self._changing.add(decision.id)

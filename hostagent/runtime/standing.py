@@ -63,6 +63,9 @@ class Standing:
         self.apart = False  # it may have temporary relations, so its names mean something else than those of others
         self.place: Place | None = None  # what its names mean, where its server was asked and that cannot have changed
         self.unsettled = False  # it may see a catalog that others do not: it changed one, in what may be a transaction
+        self.decided = 0  # decisions recorded, for metrics
+        self.outcomes: list[bytes] = []  # of its requests, to be recorded together
+        self.failed = False  # one of them was an error
         self._flow_id = flow_id
         self._decisions = 0
 

@@ -87,7 +87,10 @@ class Tcp:
         if leg.kept:
             return leg.kept
         sock = leg.transport.get_extra_info("socket")
-        fd = os.dup(sock.fileno())  # the loop does not let a transport's own descriptor be watched
+        try:
+            fd = os.dup(sock.fileno())  # the loop does not let a transport's own descriptor be watched
+        except OSError:  # the client has left; that it came is recorded all the same
+            return b""
         peeked = socket.socket(fileno=fd)
         try:
             with contextlib.suppress(TimeoutError):

@@ -45,6 +45,7 @@ from hostagent.runtime.gate import Gate
 from hostagent.runtime.limits import Limits
 from hostagent.runtime.masking import CATALOG_SECONDS
 from hostagent.runtime.opening import Login, Opened
+from hostagent.runtime.reach import upstream_failure
 from hostagent.runtime.waiting import Waiting
 from hostagent.runtime.way import TCP, Way
 from hostagent.sql.masking.values import Masks
@@ -59,6 +60,7 @@ log = logging.getLogger("hostagent.worker")
 
 FLUSH_INTERVAL = 0.5  # seconds between writes of session recordings: what a crash can cost of them
 BACKLOG = 4096  # connections that wait while a worker is restarted; listen() caps it at somaxconn
+YOUNG = 20_000  # objects between two looks for cycles: queries make some dozens each, and no cycles
 LOGIN_SECONDS = 50.0  # a helper has 40 s at most, Vault three questions of 15 s; below ESTABLISH_DEADLINE
 EX_SOFTWARE = 70  # sysexits.h
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # mallopt(3)
@@ -109,6 +111,7 @@ class Worker:
                 self._servers.append(await loop.create_server(self._accept, sock=listener, backlog=BACKLOG))
             flusher = self._tasks.create_task(self._flush_recordings())
             gc.freeze()  # what lives as long as the process is never looked through again
+            gc.set_threshold(YOUNG, 20, 20)
             await self._channel.call("ready", {})
             await self._done.wait()
             flusher.cancel()
@@ -215,8 +218,13 @@ class Worker:
         digest = None
         if recording is not None:
             digest = recording.close()
+        self.gate.gather(flow.standing)
         if opened is not None:
-            self.gate.record(event.flow_closed(opened.context, flow.ended_because or "", flow.bytes_from, digest))
+            why = flow.ended_because or ""
+            self.gate.record(event.flow_closed(opened.context, why, flow.bytes_from, digest))
+            self.gate.counted.flow_ended(flow)
+            if how := upstream_failure(why):
+                self.gate.counted.upstream_failed(opened.target.name, how)
         self.spawn(self.waiting.flow_ended(flow.id))
         for issued in cancel_keys:
             self.spawn(self._drop_cancel_key(issued))
@@ -265,10 +273,12 @@ class Worker:
             "flows": len(self._flows),
             "accepted": self._accepted,
             "decisions": self.gate.decisions,
+            "hits": self.gate.hits,
             "misses": self.gate.misses,
             "unrecorded": self.gate.unrecorded,
             "lost": self.gate.lost,
             "policy": self.gate.policy.version,
+            "counted": self.gate.counted.rows(self._flows),
         }
 
     async def _serve_channel(self) -> None:

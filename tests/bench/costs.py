@@ -79,7 +79,7 @@ def _record(directory: Path) -> Callable[[], None]:
     def step() -> None:
         decision = Decision(next(ids), RULING)
         journal.append(event.decided(context, text, decision))
-        journal.append(event.finished(context, decision.id, outcome, 300))
+        journal.append(event.finished(context, [event.outcome(decision.id, outcome, 300)], failed=False))
 
     return step
 

@@ -98,11 +98,13 @@ def haproxy_to(directory: Path, netns: str, server: str) -> Iterator[Way]:
 def hostagent(stage: Stage, tls: bool, more: str = "", workers: int | None = None) -> Iterator[Way]:
     """The real daemon, deciding and recording; the client is started by `hostagent run` and dials the database.
 
-    `more` is put behind its policy. `workers`: one for each core where it is not said.
+    `more` is put behind its policy. `workers`: as many as are usual here where it is not said.
     """
     upstream = f"verify-full, ca_file: {stage.postgres.ca_file}, server_name: {SERVER_NAME}" if tls else '"off"'
     policy = _POLICY.format(address=DATABASE[4], port=PORT, tls=upstream) + more
-    settings = {"recording": {"max_session_bytes": RECORDING_BYTES}, "workers": workers or os.cpu_count()}
+    settings: dict[str, object] = {"recording": {"max_session_bytes": RECORDING_BYTES}}
+    if workers is not None:
+        settings["workers"] = workers
     agent = Agent(NAME, policy, (f"/{NAME}.slice",), netns=stage.lab.host, settings=settings)
     try:
         agent.start()

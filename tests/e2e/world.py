@@ -134,8 +134,7 @@ class World:
 
     def events(self) -> list[Event]:
         """All events, oldest first."""
-        text = self.agent.hostagent("events", "--state-dir", self.agent.state, "-o", "json", "-n", 1_000_000)
-        return [json.loads(line) for line in text.splitlines()]
+        return self.agent.events()
 
     def decided(self, statement: str) -> list[Event]:
         """The decisions about exactly this text."""

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from hostagent.recording.row import single
+
 READY_DEADLINE = 60.0
 WORKER_USER, ANALYZER_USER = 61290, 61291  # numbers without a passwd entry, from the range systemd gives to nobody else
 BIN = Path(sys.executable).parent
@@ -100,9 +102,9 @@ class Agent:
         return subprocess.run(self.command("run", "--", *argv), check=False, **options)
 
     def events(self) -> list[dict[str, Any]]:
-        """All events so far, oldest first."""
+        """All events so far, oldest first; of outcomes that are told together, one each."""
         text = self.hostagent("events", "--state-dir", self.state, "-n", 10**9, "-o", "json")
-        return [json.loads(line) for line in text.splitlines()]
+        return [event for line in text.splitlines() for event in single(json.loads(line))]
 
     @property
     def records(self) -> Path:

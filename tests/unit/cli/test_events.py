@@ -16,6 +16,7 @@ from hostagent.errors import HostError
 from hostagent.recording import event
 from hostagent.recording.directory import Directory
 from hostagent.recording.journal import Journal
+from hostagent.recording.row import single
 from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 from hostagent.values.flow import Endpoint, FlowId, FlowKey
 from hostagent.values.target import Target, UpstreamTls
@@ -36,7 +37,7 @@ def state(tmp_path: Path) -> Directory:
     journal = Journal(directory.journal, "worker0")
     journal.append(event.flow_opened(CONTEXT))
     journal.append(event.decided(CONTEXT, "SELECT 1", ALLOWED))
-    journal.append(event.finished(CONTEXT, "f00-1.1", Outcome(1, 10), 2500))
+    journal.append(event.finished(CONTEXT, [event.outcome("f00-1.1", Outcome(1, 10), 2500)], failed=False))
     journal.append(event.decided(CONTEXT, "DROP TABLE\n users\x1b[2J", DENIED))
     journal.close()
     return directory
@@ -74,7 +75,7 @@ def test_json_lines_are_those_of_the_journal(
 ) -> None:
     assert call(state, "-o", "json", *arguments) == 0
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["unmapped"]["decision"] for line in lines] == decisions
+    assert [event["unmapped"]["decision"] for line in lines for event in single(line)] == decisions
     assert all("chain" in line for line in lines)
 
 

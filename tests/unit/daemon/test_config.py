@@ -23,7 +23,7 @@ def test_the_least_file_has_defaults(tmp_path: Path) -> None:
     config = load(tmp_path, LEAST)
     assert config.govern.cgroups == ("/system.slice/runner.service",)
     assert (config.instance, config.port) == ("hostagent", 15001)
-    assert config.workers == min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
+    assert config.workers == max(1, min((os.cpu_count() or 1) // 2, MAX_DEFAULT_WORKERS))
     assert config.ca_key == Path("/var/lib/hostagent/ca/ca.key")
     assert config.control_socket == Path("/run/hostagent/control.sock")
 

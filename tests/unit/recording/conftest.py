@@ -70,6 +70,6 @@ def write_flow(directory: Directory, context: event.FlowContext, requests: int =
         if (digest := recording.flush()) is not None:
             journal.append(event.recording_grew(context, digest))
         if decision.ruling.verdict.forwards:
-            journal.append(event.finished(context, decision.id, Outcome(number, 100), 1500))
+            journal.append(event.finished(context, [event.outcome(decision.id, Outcome(number, 100), 1500)], False))
     journal.append(event.flow_closed(context, "", {"client": 10, "upstream": 20}, recording.close()))
     journal.close()

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hostagent.recording import event
+from hostagent.recording.row import read_rows, single
 from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 from hostagent.values.flow import FlowId
 from tests.unit.recording.conftest import ALLOWED, DENIED, KEY, TARGET, make_actor
@@ -28,6 +29,12 @@ def checked(line: bytes) -> dict[str, Any]:
     return value
 
 
+OUTCOMES = [
+    event.outcome("f00-1.1", Outcome(3, 99, detected={"card": 2}), 1500),
+    event.outcome("f00-1.3", Outcome(0, 0, "42P01"), 10),
+]
+
+
 def made(context: event.FlowContext) -> list[bytes]:
     digest = event.Digest("2026-01-01/f.rec", "0" * 64, 12)
     return [
@@ -39,8 +46,8 @@ def made(context: event.FlowContext) -> list[bytes]:
         event.recording_grew(context, digest),
         event.decided(context, "SELECT 1", Decision("f00-1.1", ALLOWED)),
         event.decided(context, "DROP TABLE users", Decision("f00-1.2", DENIED)),
-        event.finished(context, "f00-1.1", Outcome(3, 99), 1500),
-        event.finished(context, "f00-1.1", Outcome(0, 0, "42P01"), 10),
+        event.finished(context, [event.outcome("f00-1.1", Outcome(3, 99), 1500)], failed=False),
+        event.finished(context, OUTCOMES, failed=True),
     ]
 
 
@@ -76,6 +83,23 @@ def test_a_decision_names_the_process_its_parents_cgroup_and_grades(context: eve
     assert (value["action_id"], value["disposition_id"], value["activity_id"]) == (2, 2, 7)
     assert value["unmapped"]["decision"] == value["metadata"]["correlation_uid"] == "f00-1.2"
     assert value["database"]["name"] == "shop"
+
+
+def test_outcomes_are_told_together_and_read_one_by_one(context: event.FlowContext) -> None:
+    whole = checked(event.finished(context, OUTCOMES, failed=True))
+    first, second = single(whole)
+    assert whole["status_id"] == 2 and first["metadata"] == second["metadata"] == whole["metadata"]
+    facts = first["unmapped"]
+    assert (facts["decision"], facts["rows"], facts["bytes"], facts["duration_us"]) == ("f00-1.1", 3, 99, 1500)
+    assert (facts["flow"], facts["target"], facts["detected"]) == ("f00-1", "shop", {"card": 2})
+    assert (second["unmapped"]["decision"], second["unmapped"]["error"]) == ("f00-1.3", "42P01")
+    rows = read_rows(event.finished(context, OUTCOMES, failed=True))
+    assert [(row.kind, row.decision, row.error) for row in rows] == [
+        ("finished", "f00-1.1", ""),
+        ("finished", "f00-1.3", "42P01"),
+    ]
+    other = checked(event.session_opened(context))
+    assert single(other) == [other]
 
 
 def test_what_enforce_would_have_said_is_told(context: event.FlowContext) -> None:

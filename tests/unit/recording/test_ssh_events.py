@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hostagent.protocols.base import FinishedWith, Phase, Request
 from hostagent.recording import event, ssh_events
-from hostagent.recording.row import read_row
+from hostagent.recording.row import read_rows
 from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
 from hostagent.values.flow import FlowId
 from tests.unit.recording.conftest import KEY
@@ -44,7 +44,7 @@ def test_a_decision_says_what_in_which_channel_and_whose_connection_that_is(cont
     assert (facts["kind"], facts["login"], facts["channel"]) == ("exec", "root", 3) and "connection" in facts["rides"]
     assert value["message"] == "uname -a" and value["policy"]["name"] == facts["rule"] == "no-uname"
     assert value["actor"]["process"]["pid"] == 4711 and value["severity_id"] == 3
-    row = read_row(ssh_events.decided(context, REQUEST, DENIED))
+    (row,) = read_rows(ssh_events.decided(context, REQUEST, DENIED))
     assert row is not None and (row.text, row.verdict, row.decision) == ("uname -a", "deny", "f00-1.2")
     assert "rides" not in checked(ssh_events.decided(context, Request(1, Phase.EXECUTE, "x"), DENIED))["unmapped"]
 

@@ -12,10 +12,12 @@ import pytest
 from hostagent.policy.load import load_policy
 from hostagent.policy.model import Policy
 from hostagent.protocols.base import Finished, LookedUp, Phase, Request
+from hostagent.recording import event
 from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
+from hostagent.recording.row import single
 from hostagent.runtime import gate as gate_module
-from hostagent.runtime.gate import Gate
+from hostagent.runtime.gate import MOST_OUTCOMES, Gate
 from hostagent.runtime.limits import Limits
 from hostagent.runtime.masking import LookupFailed
 from hostagent.runtime.standing import Standing
@@ -109,6 +111,13 @@ class Stage:
     def _spawn(self, work: Coroutine[object, object, None]) -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
         self.tasks.add(task)
+
+    async def codes(self, count: int) -> list[str]:
+        """The codes of so many events; waits for them."""
+        async with asyncio.timeout(5):
+            while len(self.journal.lines) < count:
+                await asyncio.sleep(0.001)
+        return self.journal.codes()
 
     async def ask(self, text: str, phase: Phase = Phase.EXECUTE, **more: object) -> Decision:
         before = len(self.asker.heard)
@@ -210,10 +219,36 @@ def test_an_outcome_is_written_soon_without_another_decision(play: Play) -> None
         decision = await stage.ask("SELECT 1")
         stage.gate.finished(stage.asker.standing, Finished(decision.id, Outcome(1, 10)), 5)
         assert stage.journal.codes() == ["decided"]
-        async with asyncio.timeout(5):
-            while len(stage.journal.lines) < 2:
-                await asyncio.sleep(0.001)
-        assert stage.journal.codes() == ["decided", "finished"]
+        assert await stage.codes(2) == ["decided", "finished"]
+
+    play(scenario)
+
+
+def test_outcomes_of_a_flow_are_written_together_and_before_its_last_event(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        asker = stage.asker.standing
+        ids = [(await stage.ask("SELECT 1")).id for _ in range(3)]
+        for decision_id in ids[:2]:
+            stage.gate.finished(asker, Finished(decision_id, Outcome(1, 10)), 5)
+        assert await stage.codes(4) == ["decided"] * 3 + ["finished"]
+        stage.gate.finished(asker, Finished(ids[2], Outcome(0, 0, "57014")), 5)
+        stage.gate.gather(asker)
+        stage.gate.record(event.flow_closed(asker.told(), "", {}, None))
+        assert await stage.codes(6) == ["decided"] * 3 + ["finished"] * 2 + ["flow_closed"]
+        told = [single(json.loads(line)) for line in stage.journal.lines if b'"finished"' in line]
+        assert [[e["unmapped"]["decision"] for e in each] for each in told] == [ids[:2], ids[2:]]
+        assert [each[0]["status_id"] for each in told] == [1, 2]
+
+    play(scenario)
+
+
+def test_very_many_outcomes_are_not_kept_for_later(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        decision = await stage.ask("SELECT 1")
+        for number in range(MOST_OUTCOMES):
+            stage.gate.finished(stage.asker.standing, Finished(f"{decision.id}{number}", Outcome(1, 10)), 5)
+        assert stage.asker.standing.outcomes == []
+        assert await stage.codes(2) == ["decided", "finished"]
 
     play(scenario)
 
@@ -226,7 +261,7 @@ def test_outcomes_wait_for_a_disk_that_was_full(play: Play) -> None:
         await asyncio.sleep(0)
         stage.journal.full = False
         await stage.ask("SELECT 1")
-        assert stage.journal.codes() == ["decided", "finished", "decided"]
+        assert await stage.codes(3) == ["decided", "decided", "finished"]
 
     play(scenario)
 
@@ -291,5 +326,17 @@ def test_a_fault_of_ours_denies_the_statement_and_nothing_else(play: Play, monke
             denied = await stage.ask("SELECT 1")
             assert (denied.ruling.verdict, denied.ruling.reason) == (Verdict.DENY, "an internal error")
         assert (await stage.ask("SELECT 1")).ruling.verdict is Verdict.ALLOW
+
+    play(scenario)
+
+
+def test_decisions_are_counted_by_their_flow_and_all_but_allows_by_word(play: Play) -> None:
+    async def scenario(stage: Stage) -> None:
+        for text in ("SELECT 1", "SELECT 1", "DROP TABLE t"):
+            await stage.ask(text)
+        await stage.ask("SELECT 2 AS prepared", Phase.PREPARE)  # decided, and recorded when it runs
+        assert (stage.asker.standing.decided, stage.gate.hits, stage.gate.misses) == (3, 1, 3)
+        counted = {row[:3]: row[3] for row in stage.gate.counted.rows([]) if not row[0].startswith("analysis")}
+        assert counted == {("verdicts", "orders", "deny"): 1, ("denials", "orders", "no_rule"): 1}
 
     play(scenario)

@@ -9,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from hostagent.policy.load import load_policy
+from hostagent.protocols.base import LookedUp
 from hostagent.runtime import gate as gate_module
+from hostagent.runtime import masking
 from hostagent.sql.analysis import Analysis, Unanalyzed
+from hostagent.sql.masking.values import Masks, Result
 from hostagent.sql.mysql import analyze
+from hostagent.sql.mysql.masking.catalog import Catalog
+from hostagent.sql.mysql.masking.rewrite import rewrite
 from hostagent.values.decision import Decision, Verdict
 from hostagent.values.mysql import Flavor, MysqlSettings
 from tests.unit.runtime.test_gate import Stage
+from tests.unit.sql.mysql.test_masking import KNOWN, MASKS, USERS
 
 POLICY = """
 version: 1
@@ -86,4 +92,36 @@ def test_quotes_that_mean_a_name_are_not_taken_for_a_literal(play: Callable[[Sce
                 assert (await ask(text, settings)).ruling.verdict is Verdict.ALLOW
         assert ask.stage.analyzed == ['SELECT "a" FROM t', 'SELECT "a" FROM t', 'SELECT "b" FROM t']
 
+    play(scenario)
+
+
+APP = MysqlSettings(Flavor.MARIADB, 101119, (), "utf8mb4", "app", 0)
+
+
+def test_a_masked_text_is_remembered_for_other_literals(
+    play: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def rewritten(
+        _path: str, text: str, catalog: str, masks: Masks, _timeout: float, *, mysql: MysqlSettings
+    ) -> Result:
+        return rewrite(text, mysql, Catalog({**KNOWN}) if catalog else Catalog(), masks)
+
+    async def scenario(ask: Asked) -> None:
+        asked: list[str] = []
+
+        def answer(question: str) -> LookedUp:
+            asked.append(question)
+            return LookedUp("known", idle=True)
+
+        ask.stage.asker.standing.masks, ask.stage.asker.answers = MASKS, answer
+        for value in ("1", "'2'", "3"):
+            decision = await ask(f"SELECT ssn FROM users WHERE id = {value} LIMIT 5", APP)
+            assert decision.rewritten == f"SELECT ssn FROM {USERS} AS `users` WHERE id = {value} LIMIT 5"
+            assert (decision.ruling.shape, decision.ruling.constants) == (("ssn",), ("***",))
+        assert len(ask.stage.analyzed) == len(asked) == 2, "a number and a string are two templates"
+        await ask("SELECT ssn 'x' FROM users", APP)
+        decision = await ask("SELECT ssn 'y' FROM users", APP)
+        assert decision.ruling.shape == ("y",), "a name is no literal like others"
+
+    monkeypatch.setattr(masking, "rewrite", rewritten)
     play(scenario)
