@@ -22,14 +22,12 @@ from typing import Any
 
 import h11
 
+from hostagent.approvals.serving import Serving
 from hostagent.approvals.signature import BadSignature, Verifier
 from hostagent.approvals.values import Answer, Approver, NotTaken, Problem, Via
 from hostagent.errors import HostError
 
 MAX_BODY = 16 << 10  # bytes; a name, a word and a reason
-MAX_HEADERS = 16 << 10
-DEADLINE = 10.0  # seconds for one connection
-MAX_CLIENTS = 16
 _PATH = re.compile(r"/v1/approvals/([0-9A-Za-z][0-9A-Za-z.-]{0,63})")
 _STATUS = {Problem.UNKNOWN: 404, Problem.SETTLED: 409, Problem.FORBIDDEN: 403, Problem.WRONG: 400}
 
@@ -49,44 +47,22 @@ class Callback:
     """Takes answers on a listening socket."""
 
     def __init__(self, sock: socket.socket, key: bytes, take: Take, clock: Callable[[], float] = time.time) -> None:
-        self._sock = sock
+        self._serving = Serving(sock, self._conversation)
         self._verifier = Verifier(key)
         self._take = take
         self._clock = clock
-        self._clients = 0
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        server = await asyncio.start_server(self._client, sock=self._sock, limit=MAX_HEADERS)
-        async with server:
-            await server.serve_forever()
+        await self._serving.run()
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._clients += 1
-        try:
-            async with asyncio.timeout(DEADLINE):
-                if self._clients <= MAX_CLIENTS:
-                    await self._conversation(reader, writer)
-        except (OSError, TimeoutError):
-            pass  # whoever asked is gone, or too slow: there is nobody to tell
-        finally:
-            self._clients -= 1
-            writer.close()
-
-    async def _conversation(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEADERS)
+    async def _conversation(self, connection: h11.Connection, reader: asyncio.StreamReader) -> tuple[int, str, bytes]:
         try:
             request, body = await _read(connection, reader)
             status, answer = 200, self._answer(request, body)
         except Reply as reply:
             status, answer = reply.status, {"error": reply.error}
-        except h11.RemoteProtocolError as error:
-            status, answer = error.error_status_hint, {"error": "not HTTP/1.1"}
-        data = json.dumps(answer).encode()
-        headers = [("Content-Type", "application/json"), ("Content-Length", str(len(data))), ("Connection", "close")]
-        for event in (h11.Response(status_code=status, headers=headers), h11.Data(data=data), h11.EndOfMessage()):
-            writer.write(connection.send(event) or b"")
-        await writer.drain()
+        return status, "application/json", json.dumps(answer).encode()
 
     def _answer(self, request: h11.Request, body: bytes) -> dict[str, Any]:
         path = request.target.decode("ascii", "replace")

@@ -52,6 +52,9 @@ def address_of(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
+LoopbackAddress = Annotated[str, Strict, AfterValidator(_listen)]
+
+
 class WebhookConfig(Section):
     """A server that is told of requests, and may answer them."""
 
@@ -59,7 +62,7 @@ class WebhookConfig(Section):
         None, description="Where each request and its end are sent, as signed JSON; https, or http on loopback."
     )
     ca_file: AbsolutePath | None = Field(None, description="CA certificates for the url; default the system's.")
-    listen: Annotated[str, Strict, AfterValidator(_listen)] | None = Field(
+    listen: LoopbackAddress | None = Field(
         None, description="Loopback address and port where signed answers are taken, such as 127.0.0.1:8320."
     )
     key: SecretFile = Field(description="Where the key of the signatures is; 16 bytes or more.")

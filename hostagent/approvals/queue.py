@@ -95,7 +95,7 @@ class Queue:
         """Hold a statement, or let it through where a grant covers it. Raises NotTaken: then it is denied."""
         self._check(asked)
         request = Request(asked, terms)
-        fact = _fact("approval_asked", "a statement waits for a human", asked, **_about(asked, terms))
+        fact = _fact("approval_asked", f"a {asked.what} waits for a human", asked, **_about(asked, terms))
         for grant in self.grants(now):
             if grant.covers(asked, now) and self._joined(grant, asked):
                 by = f"the grant {grant.id} of {', '.join(map(str, grant.approvers))}"
@@ -211,7 +211,7 @@ class Queue:
         flows = {(asked.worker, asked.flow)}
         grant = Grant(f"g-{asked.id}", asked.scope, template, now + min(windows), now, approvers, asked, flows)
         self._grants[grant.id] = grant
-        what = "such statements may run without asking until then"
+        what = f"{asked.what}s like this one may go on without asking until then"
         details = {"until": int(grant.until), "any_statement": not template}
         return Step((_fact("grant_made", what, asked, grant=grant.id, **details),))
 
@@ -227,7 +227,7 @@ class Queue:
             return Step(settled=(settled,))
         waited = f"{now - asked.asked_at:.1f}"
         details = {"by": by, "reason": reason, "waited_seconds": waited, "digest": digest_of(asked)}
-        return Step((_fact(f"approval_{state.value}", _SAID[state], asked, **details),), (settled,))
+        return Step((_fact(f"approval_{state.value}", _SAID[state].format(asked.what), asked, **details),), (settled,))
 
     @staticmethod
     def _revoked(grant: Grant, why: str, details: dict[str, Any]) -> Step:
@@ -236,7 +236,7 @@ class Queue:
 
 
 _SAID = {
-    State.APPROVED: "a statement was approved and may run once",
+    State.APPROVED: "a {} was approved and may go on, once",
     State.EXPIRED: "nobody answered in time",
     State.WITHDRAWN: "nobody waits for an answer any more",
 }

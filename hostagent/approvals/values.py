@@ -100,7 +100,8 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One statement that waits. `id` is its decision's; `template` is its text with literals taken out, or its text.
+    """One request that waits. `id` is its decision's; `template` is its text with literals taken out, or its text.
+    `what` is what humans call it: statement, command, shell, transfer, forward …
 
     `rules` name the approve rules and limits that ask. Times are seconds since the epoch.
     """
@@ -117,6 +118,7 @@ class Asked:
     asked_at: float
     expires_at: float
     cancel_keys: frozenset[str] = frozenset()
+    what: str = "statement"
 
     @property
     def scope(self) -> tuple[object, ...]:

@@ -14,7 +14,8 @@ _FORMS = ("text", "hex", "null")
 
 
 class Held(NamedTuple):
-    """A statement that a worker holds. `template` is its text with literals taken out, or the text itself."""
+    """A request that a worker holds. `template` is its text with literals taken out, or the text itself; `what` is what
+    humans call it."""
 
     id: str
     flow: str
@@ -25,6 +26,7 @@ class Held(NamedTuple):
     template: str
     rules: tuple[str, ...]
     cancel_keys: tuple[str, ...] = ()
+    what: str = "statement"
 
 
 def to_json(held: Held) -> dict[str, Any]:
@@ -47,6 +49,7 @@ def asked_from(args: dict[str, Any], worker: str, asked_at: float, expires_at: f
         asked_at=asked_at,
         expires_at=expires_at,
         cancel_keys=frozenset(_text(key, 128) for key in args["cancel_keys"]),
+        what=_text(args["what"], 32),
     )
 
 

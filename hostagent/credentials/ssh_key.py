@@ -53,26 +53,13 @@ class SshKey:
         return self._key.public_key().public_bytes(encoding, form).decode()
 
     @property
-    def _blob(self) -> bytes:
-        return b64decode(self.public_key.split()[1])
-
-    @property
     def algorithms(self) -> tuple[str, ...]:
         """The signature algorithms that it can be used with, the best first."""
-        if isinstance(self._key, rsa.RSAPrivateKey):
-            return tuple(_RSA_HASHES)
-        if isinstance(self._key, ed25519.Ed25519PrivateKey):
-            return ("ssh-ed25519",)
-        return (f"ecdsa-sha2-{_CURVE_NAMES[self._key.curve.name]}",)
+        return algorithms_of(self.public_key)
 
     def sign_login(self, session_id: bytes, user: str, algorithm: str) -> bytes:
         """The signature of one authentication request, as it goes into it. Raises ValueError for another algorithm."""
-        if algorithm not in self.algorithms or not 0 < len(session_id) <= MAX_SESSION_ID:
-            raise ValueError("no such signature can be made")
-        request = b"".join((
-            _string(session_id), bytes((MSG_USERAUTH_REQUEST,)), _string(user.encode()), _string(b"ssh-connection"),
-            _string(b"publickey"), b"\x01", _string(algorithm.encode()), _string(self._blob),
-        ))  # fmt: skip
+        request = login_request(session_id, user, algorithm, self.public_key)
         return _string(algorithm.encode()) + _string(self._sign(request, algorithm))
 
     def user_certificate(
@@ -107,6 +94,27 @@ class SshKey:
             return key.sign(data)
         r, s = decode_dss_signature(key.sign(data, ec.ECDSA(_CURVE_HASHES[key.curve.name])))
         return _mpint(r) + _mpint(s)
+
+
+def algorithms_of(public_key: str) -> tuple[str, ...]:
+    """The signature algorithms of that key (`ssh-rsa AAAA…`), the best first."""
+    kind = public_key.split()[0]
+    return tuple(_RSA_HASHES) if kind == "ssh-rsa" else (kind,)
+
+
+def blob_of(public_key: str) -> bytes:
+    """The key as it goes over the wire. Raises ValueError."""
+    return b64decode(public_key.split()[1], validate=True)
+
+
+def login_request(session_id: bytes, user: str, algorithm: str, public_key: str) -> bytes:
+    """What is signed to log in with that key. Raises ValueError for an algorithm that is not the key's."""
+    if algorithm not in algorithms_of(public_key) or not 0 < len(session_id) <= MAX_SESSION_ID:
+        raise ValueError("no such signature can be made")
+    return b"".join((
+        _string(session_id), bytes((MSG_USERAUTH_REQUEST,)), _string(user.encode()), _string(b"ssh-connection"),
+        _string(b"publickey"), b"\x01", _string(algorithm.encode()), _string(blob_of(public_key)),
+    ))  # fmt: skip
 
 
 def _load(secret: bytes, name: str) -> Private:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from hostagent.credentials import ssh_agent
 from hostagent.credentials.secret import Unavailable
-from hostagent.credentials.ssh_key import SshKey
+from hostagent.credentials.ssh_key import SshKey, algorithms_of, blob_of, login_request
 from hostagent.daemon.logins import Logins
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.ssh_first_use import FirstUse
@@ -56,6 +57,8 @@ class SshCalls:
         target, credential, how = self._asked(args)
         user = _user(credential, args)
         answer: Arguments = {"user": user, "kind": how.kind, "host_keys": self._host_keys(target, str(args["host"]))}
+        if how.public_key is not None:  # an agent's
+            return answer | {"kind": "key", "public_key": how.public_key, "algorithms": algorithms_of(how.public_key)}
         secret = (await self._logins.secret(credential.name)).secret
         if how.kind == "password":
             return answer | {"password": secret}
@@ -71,11 +74,19 @@ class SshCalls:
     async def _sign(self, args: Arguments) -> Arguments:
         """`target`, `login`, the connection's `session_id` (hex) and the signature's `algorithm`."""
         _, credential, how = self._asked(args)
+        session_id, algorithm = bytes.fromhex(args["session_id"]), str(args["algorithm"])
+        user = _user(credential, args)
+        if how.socket is not None and how.public_key is not None:
+            request = login_request(session_id, user, algorithm, how.public_key)
+            try:
+                signature = await ssh_agent.sign(how.socket, blob_of(how.public_key), request, algorithm)
+            except Unavailable as error:
+                raise self._logins.unusable(credential.name, error) from None
+            return {"signature": signature.hex()}
         if how.kind != "key":
             raise HostError("this target has no key that signs logins")
         key = self._key((await self._logins.secret(credential.name)).secret, credential.name)
-        session_id = bytes.fromhex(args["session_id"])
-        return {"signature": key.sign_login(session_id, _user(credential, args), str(args["algorithm"])).hex()}
+        return {"signature": key.sign_login(session_id, user, algorithm).hex()}
 
     async def _keep_first_use(self, args: Arguments) -> Arguments:
         target = self._policies.target(str(args["target"]))

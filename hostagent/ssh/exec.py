@@ -15,15 +15,20 @@ def operations_of_exec(command: str, login: str) -> tuple[Operation, ...]:
 
     A byte that is no UTF-8 is expected as a lone surrogate (`surrogateescape`): such a line is not parsed.
     """
-    text = command.encode("utf-8", "backslashreplace").decode()
+    operation = operation_of_line(command, login)
+    single = len(operation.words) == 1 and not operation.paths
+    transfer = transfer_of(operation.words[0]) if single else None
+    return (operation if transfer is None else _operation(transfer, login, operation.text, operation.words),)
+
+
+def operation_of_line(text: str, login: str) -> Operation:
+    """What a line of a shell's input asks for: always a command, since nobody stands between it and a transfer."""
+    shown = text.encode("utf-8", "backslashreplace").decode()
     try:
-        line = parse(command)
+        line = parse(text)
     except NotKnown as why:
-        return (Operation(SshKind.EXEC, login, text, unparsed=str(why)),)
-    transfer = transfer_of(line.commands[0]) if len(line.commands) == 1 and not line.files else None
-    if transfer is None:
-        return (Operation(SshKind.EXEC, login, text, words=line.commands, paths=line.files),)
-    return (_operation(transfer, login, text, line.commands),)
+        return Operation(SshKind.EXEC, login, shown, unparsed=str(why))
+    return Operation(SshKind.EXEC, login, shown, words=line.commands, paths=line.files)
 
 
 def _operation(transfer: Transfer, login: str, text: str, words: tuple[tuple[str, ...], ...]) -> Operation:

@@ -39,6 +39,26 @@ class SshKind(StrEnum):
     GIT_PUSH = "git_push"
 
 
+_NOUNS = {
+    "exec": "command",
+    "shell": "shell",
+    "subsystem": "subsystem",
+    "env": "variable",
+    "sftp": "file operation",
+    "scp": "transfer",
+    "rsync": "transfer",
+    "git": "transfer",
+    **dict.fromkeys(("agent", "x11", "tun", "forward"), "forward"),
+}  # by the first part of a kind
+_VALUES = frozenset(kind.value for kind in SshKind)
+
+
+def noun(kinds: tuple[str, ...]) -> str:
+    """What humans call that which a ruling with these kinds is about; of SQL a statement."""
+    known = next((kind for kind in kinds if kind in _VALUES), "")
+    return _NOUNS[known.partition("_")[0]] if known else "statement"
+
+
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What one channel request, channel or SFTP request asks for.

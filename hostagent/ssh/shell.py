@@ -47,7 +47,7 @@ mapfile getopts hash enable shopt shift return break continue jobs fg bg fc hist
 wait autoload emulate zmodload functions setopt unsetopt
 """
 _SHELL_WORDS = frozenset(_OWN.split())
-_MOVES = frozenset(("cd", "chdir", "pushd", "popd"))
+MOVES = frozenset(("cd", "chdir", "pushd", "popd"))
 
 
 class NotKnown(ValueError):
@@ -67,7 +67,7 @@ def parse(text: str) -> Line:
     if len(text) > MAX_TEXT:
         raise NotKnown(f"a command line has at most {MAX_TEXT} characters")
     line = _Reader(text, star=False).line()
-    if any(command[0] in _MOVES for command in line.commands) and any(f[0] != "/" for f in line.files):
+    if any(command[0] in MOVES for command in line.commands) and any(f[0] != "/" for f in line.files):
         raise NotKnown("a relative redirection beside `cd`: write its path from `/` on")
     return line
 

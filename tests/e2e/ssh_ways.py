@@ -97,6 +97,8 @@ def rest(top: Path) -> list[Way]:
         Way("exec: a file elsewhere by ..", "exec", (f"cat {top}/open/../closed/secret",), said=SECRET),
         Way("shell without a terminal (ssh host <<EOF)", "shell", (lines.format("s1"),), marks / "s1"),
         Way("shell with a terminal", "shell", (lines.format("s2"), "xterm"), marks / "s2"),
+        Way("shell: a line after one that is allowed", "shell", ("echo ok\n" + lines.format("s3"),), marks / "s3"),
+        Way("shell: a line that a quote continues", "shell", (f"echo 'a\n'; touch {marks}/s4\nexit\n",), marks / "s4"),
         Way("env LD_PRELOAD", "environment", ("LD_PRELOAD", "/x.so"), said="/x.so"),
         Way("env GIT_SSH_COMMAND", "environment", ("GIT_SSH_COMMAND", "sh"), said="sh"),
         Way("env BASH_ENV", "environment", ("BASH_ENV", "/tmp/x"), said="/tmp/x"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tests.lab.agent import Agent
 from tests.lab.lock import kernel_lock
 from tests.lab.sshd import Sshd
 
+BOB = 4711  # a human's uid
 QUIET = ("-F", "none", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
 
 
@@ -78,6 +80,15 @@ class SshWorld:
         return eventually(
             lambda: next((e for e in self.events("finished") if e["unmapped"]["decision"] == decision), None)
         )
+
+
+def approvals(here: SshWorld, *args: str) -> None:
+    """`hostagent approvals …` of root, as a human who logged in."""
+    command = [str(Path(sys.executable).parent / "hostagent"), "--socket", str(here.agent.control), "approvals", *args]
+    shell = f'echo {BOB} > /proc/self/loginuid; exec "$@"'
+    subprocess.run(
+        ["sh", "-c", shell, "sh", *command], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=30
+    )
 
 
 def target(name: str, number: int, credential: str = "key", port: int = 22, **more: Any) -> dict[str, Any]:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
 import shlex
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,8 +24,6 @@ POLICY: dict[str, Any] = {
         target("certificate", 4, "certificate"),
         target("fixed", 5, "fixed"),
         target("changed", 6, host_keys={"pinned": OTHER_KEY}),
-        target("all", 7),
-        target("asked", 8),
         target("other-port", 2, port=2222),
     ],
     "rules": [
@@ -38,15 +31,9 @@ POLICY: dict[str, Any] = {
          "allow": {"kinds": ["exec", "interactive"], "commands": COMMANDS, "logins": ["root", "postgres"]}},
         {"name": "jump", "actors": "*", "targets": "web",
          "allow": {"kinds": "forward_local", "destinations": ["10.77.0.4:22"], "logins": "root"}},
-        {"name": "all", "actors": "*", "targets": "all",
-         "allow": {"kinds": ["exec", "file_read", "file_write", "interactive"], "commands": "**", "unparsed": True,
-                   "logins": "root"}},
-        {"name": "ask", "actors": "*", "targets": "asked",
-         "approve": {"kinds": "exec", "commands": "id **", "logins": "root"}},
     ],
 }  # fmt: skip
 LOUD = ("LogLevel=INFO",)
-BOB = 4711
 
 
 @pytest.fixture(scope="module")
@@ -148,105 +135,6 @@ def test_a_jump_is_a_flow_of_its_own(here: SshWorld) -> None:
     denied = here.ssh(3, "echo", "x", options=through(3))
     assert denied.returncode == 255 and "administratively prohibited" in denied.stderr
     assert here.decided("connect to 10.77.0.3:22")[0]["unmapped"]["verdict"] == "deny"
-
-
-def test_an_agent_is_never_forwarded(here: SshWorld, tmp_path: Path) -> None:
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL)  # fmt: skip
-    try:
-        eventually((tmp_path / "agent").exists)
-        done = here.ssh(
-            2, "env", options=("ForwardAgent=yes",), env={**os.environ, "SSH_AUTH_SOCK": f"{tmp_path}/agent"}
-        )
-    finally:
-        agent.terminate()
-        agent.wait()
-    assert done.returncode == 0 and "SSH_AUTH_SOCK" not in done.stdout
-    assert here.decided("agent forwarding")[0]["unmapped"]["verdict"] == "deny"
-
-
-@pytest.mark.parametrize("answer", ["approve", "deny"])
-def test_a_command_waits_for_a_human(here: SshWorld, answer: str) -> None:
-    command = ["ssh", *here.options(), "root@10.77.0.8", "id", "-u"]
-    with here.running(*command, stdin=subprocess.DEVNULL) as process:
-        assert process.stderr is not None and process.stdout is not None
-        told = process.stderr.readline()
-        found = re.fullmatch(
-            r"hostagent: waiting for a human to approve this, for at most \d+ s: decision (\S+)\n", told
-        )
-        assert found is not None, told
-        approvals(here, answer, found[1])
-        output, errors = process.communicate(timeout=30)
-    if answer == "approve":
-        assert (process.returncode, output) == (0, "0\n")
-    else:
-        assert process.returncode == 126 and "denied by" in errors
-
-
-def approvals(here: SshWorld, *args: str) -> None:
-    """`hostagent approvals …` of root, as a human who logged in."""
-    command = [str(Path(sys.executable).parent / "hostagent"), "--socket", str(here.agent.control), "approvals", *args]
-    shell = f'echo {BOB} > /proc/self/loginuid; exec "$@"'
-    subprocess.run(
-        ["sh", "-c", shell, "sh", *command], stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=30
-    )
-
-
-def test_a_client_that_hangs_up_while_it_waits_withdraws_it(here: SshWorld) -> None:
-    with here.running("ssh", *here.options(), "root@10.77.0.8", "id", "-g", stdin=subprocess.DEVNULL) as process:
-        assert process.stderr is not None
-        process.stderr.readline()
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
-
-    def gone() -> bool:
-        listed = json.loads(here.agent.hostagent("approvals", "list", "-o", "json"))
-        return not listed["requests"]
-
-    assert eventually(gone)
-    assert [e["unmapped"]["verdict"] for e in here.decided("id -g")] == ["approve"]
-
-
-PARAMIKO = """
-import paramiko, sys
-with paramiko.SSHClient() as client:
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    client.load_host_keys(sys.argv[1])
-    client.connect("10.77.0.2", 22, "root", password="any", allow_agent=False, look_for_keys=False)
-    _, output, errors = client.exec_command("echo paramiko")
-    print(output.read().decode(), errors.read().decode(), output.channel.recv_exit_status())
-    _, output, errors = client.exec_command("uname")
-    print(errors.read().decode(), output.channel.recv_exit_status())
-"""
-ASYNCSSH = """
-import asyncio, asyncssh, sys
-async def main():
-    given = {"username": "root", "known_hosts": sys.argv[1], "config": None, "client_keys": None}
-    async with asyncssh.connect("10.77.0.2", **given) as c:
-        print((await c.run("echo asyncssh")).stdout, (await c.run("uname")).exit_status)
-asyncio.run(main())
-"""
-
-
-def test_paramiko_and_asyncssh_are_clients_too(here: SshWorld, tmp_path: Path) -> None:
-    done = here.governed(sys.executable, "-I", "-c", ASYNCSSH, here.known_hosts)
-    assert done.stdout == "asyncssh\n 126\n", done.stderr
-    trusting = PARAMIKO.replace("RejectPolicy", "AutoAddPolicy")  # it knows no @cert-authority
-    (tmp_path / "empty").touch()
-    done = here.governed(sys.executable, "-I", "-c", trusting, tmp_path / "empty")
-    assert done.stdout.startswith("paramiko\n  0\n") and "decision" in done.stdout and done.stdout.endswith(" 126\n")
-
-
-def test_ansible_pings_and_copies(here: SshWorld, tmp_path: Path) -> None:
-    (tmp_path / "hosts").write_text("10.77.0.7 ansible_user=root ansible_python_interpreter=/usr/bin/python3\n")
-    (tmp_path / "file").write_text("copied\n")
-    own = {"ANSIBLE_LOCAL_TEMP": f"{tmp_path}/tmp", "ANSIBLE_REMOTE_TEMP": f"{tmp_path}/remote", "HOME": str(tmp_path)}
-    environment = {**os.environ, "ANSIBLE_SSH_ARGS": shlex.join(here.options("ControlMaster=no")), **own}
-    ansible = [Path(sys.executable).parent / "ansible", "all", "-i", tmp_path / "hosts", "-m"]
-    pinged = here.governed(*ansible, "ping", env=environment)
-    assert pinged.returncode == 0 and '"ping": "pong"' in pinged.stdout, pinged.stdout + pinged.stderr
-    copied = here.governed(*ansible, "copy", "-a", f"src={tmp_path}/file dest={tmp_path}/there", env=environment)
-    assert copied.returncode == 0 and (tmp_path / "there").read_text() == "copied\n", copied.stdout + copied.stderr
 
 
 def test_no_private_key_is_in_any_record_or_log(here: SshWorld) -> None:

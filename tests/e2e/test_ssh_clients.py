@@ -57,6 +57,7 @@ def allowed(here: Stock) -> list[tuple[str, list[object], dict[str, Any]]]:
         ("exec", ["ssh", HOST, "sh", f"{top}/talk.sh"], {}),
         ("exec with input", ["ssh", HOST, "cat"], {"input": "some\0input\n" * 9000}),
         ("exec with a terminal", ["ssh", "-tt", "-o", "LogLevel=ERROR", HOST, "echo", "x"], {}),
+        ("here-document", ["ssh", HOST], {"input": "echo 'a  b'\ntrue && echo c; cat\n"}),
         ("no such command", ["ssh", HOST, "echo x && true && echo y"], {}),
         ("scp down", ["scp", "-p", get, "down/"], {}),
         ("scp up", ["scp", "-p", "up/a", "up/b c", put], {}),
@@ -95,7 +96,8 @@ def denied(here: Stock) -> list[tuple[str, list[object], dict[str, Any], set[int
     no = r"hostagent: .+ \(decision \S+\)"
     return [
         ("exec", ["ssh", HOST, "uname", "-a"], {}, {126}, no, "uname -a"),
-        ("shell", ["ssh", HOST], {"input": "touch x\n"}, {126}, no, "shell"),
+        ("shell", ["ssh", "-tt", "-o", "LogLevel=ERROR", HOST], {"input": "touch x\n"}, {126}, no, "shell"),
+        ("here-document", ["ssh", HOST], {"input": "echo x\ntouch x\necho y\n"}, {126}, no, "touch x"),
         ("scp down", ["scp", secret, "down/"], {}, {1}, no, f"{top}/closed/secret"),
         ("scp up", ["scp", "up/a", inside], {}, {1}, no, f"{top}/closed/new"),
         ("scp -O down", ["scp", "-O", secret, "down/"], {}, {1}, no, f"{top}/closed/secret"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -22,8 +23,8 @@ from rich.table import Table
 
 from tests.e2e.ssh_ways import BAIT, LISTENED, SECRET, Way, commands, rest
 from tests.e2e.ssh_world import SshWorld, ssh_world, target
-from tests.e2e.world import CLIENTS, eventually
-from tests.lab.sshd import Sshd
+from tests.e2e.world import CLIENTS
+from tests.lab.sshd import Sshd, ssh_agent
 from tests.netns.topology import inside
 
 POLICY: dict[str, Any] = {
@@ -135,6 +136,24 @@ def _short(answer: str) -> str:
     return answer.replace("\n", " ")[:70].replace("[", "(")
 
 
+def test_links_of_the_server_are_seen_by_sftp_and_not_by_scp_and_rsync(here: SshWorld, tmp_path: Path) -> None:
+    """The limit that SECURITY.md names: whoever can make a link in an allowed directory can lead scp -O and rsync
+    through it."""
+    top = here.sshd.directory / "srv"
+    lay_out(top)
+    link, within, got = f"root@10.77.0.2:{top}/open/link", f"root@10.77.0.2:{top}/open/dir/secret", tmp_path / "got"
+    shell = shlex.join(["ssh", *here.options()])
+    for follows, command in (
+        (False, ["scp", *here.options(), link, got]),
+        (True, ["scp", "-O", *here.options(), link, got]),
+        (True, ["rsync", "-e", shell, within, got]),
+    ):
+        done = here.governed(*command)
+        assert (done.returncode == 0) == got.exists() == follows, (command, done.stderr)
+        assert not follows or got.read_text() == SECRET
+        got.unlink(missing_ok=True)
+
+
 def test_another_process_rides_on_a_shared_connection_with_its_makers_rights(here: SshWorld) -> None:
     mark = here.sshd.directory / "srv" / "marks" / "ridden"
     with here.shared() as shared:
@@ -160,10 +179,7 @@ def test_another_process_rides_on_a_shared_connection_with_its_makers_rights(her
 
 def test_what_openssh_asks_for_beside_a_command(here: SshWorld, tmp_path: Path) -> None:
     """Agent, X11, and the host keys that a server announces, each beside the same directly."""
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(tmp_path / "agent")], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL)  # fmt: skip
-    try:
-        eventually((tmp_path / "agent").exists)
+    with ssh_agent(tmp_path / "agent"):
         environment = {**os.environ, "SSH_AUTH_SOCK": str(tmp_path / "agent"), "DISPLAY": ":99", "HOME": str(tmp_path)}
         asked = ("ForwardAgent=yes", "ForwardX11=yes", "ForwardX11Trusted=yes", "LogLevel=DEBUG1")
         own = here.governed("ssh", *here.options(*asked), "root@10.77.0.2", "env", env=environment)
@@ -174,9 +190,6 @@ def test_what_openssh_asks_for_beside_a_command(here: SshWorld, tmp_path: Path) 
         ]
         other = subprocess.run([*direct, "root@10.77.0.2", "env"], env=environment, capture_output=True, text=True,
                                check=False, stdin=subprocess.DEVNULL, timeout=30)  # fmt: skip
-    finally:
-        agent.terminate()
-        agent.wait()
     for name, sign in (("agent", "SSH_AUTH_SOCK="), ("X11", "DISPLAY=")):
         assert sign in other.stdout and sign not in own.stdout, name
     assert "client_input_hostkeys" in other.stderr or "hostkeys-00@openssh.com" in other.stderr

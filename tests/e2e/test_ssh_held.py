@@ -14,8 +14,7 @@ from typing import Any
 import dpkt
 import pytest
 
-from tests.e2e.ssh_world import SshWorld, ssh_world, target
-from tests.e2e.test_ssh import approvals
+from tests.e2e.ssh_world import SshWorld, approvals, ssh_world, target
 from tests.e2e.world import eventually
 
 CARD = "4111111111111111"
@@ -89,6 +88,7 @@ def test_a_human_is_asked(here: SshWorld, what: str, answer: str) -> None:
         approvals(here, answer, decision)
         output, errors = process.communicate(timeout=30)
     assert effect.exists() == (answer == "approve")
+    assert listed["what"] == {"exec": "command", "sftp": "file operation"}[what]
     if what == "exec":
         assert process.returncode == (4 if answer == "approve" else 126)
     else:

@@ -5,13 +5,14 @@ It lets in the accounts `root` and `postgres`, which are there, by keys and by c
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,6 +39,23 @@ def free_port() -> int:
     """A port of loopback that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
+
+
+@contextlib.contextmanager
+def ssh_agent(socket: Path) -> Iterator[str]:
+    """An ssh-agent without keys that listens there; the variable that clients find it by."""
+    agent = subprocess.Popen(
+        ["ssh-agent", "-D", "-a", str(socket)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        while not socket.exists():
+            if agent.poll() is not None:
+                raise RuntimeError("ssh-agent did not start")
+            time.sleep(0.02)
+        yield f"SSH_AUTH_SOCK={socket}"
+    finally:
+        agent.terminate()
+        agent.wait()
 
 
 @dataclass
@@ -92,6 +110,10 @@ class Sshd:
         """End the server and remove its files; does nothing the second time."""
         self.kill()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+    def of_connections(self) -> list[int]:
+        """The processes that it has forked for connections, and theirs."""
+        return [child for process in self.running for child in _children(process.pid)]
 
     def kill(self) -> None:
         """End the server and what it has forked for connections, at once."""

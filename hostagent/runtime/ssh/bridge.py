@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from hostagent.content.detector import Detector
-from hostagent.policy.ssh import decide_operation
+from hostagent.policy.ssh import decide_operation, decided_by_line
 from hostagent.protocols.base import Close, Command, Connect, Describe, FinishedWith, Phase, Request, Rule
 from hostagent.protocols.ssh.greeting import Hello
 from hostagent.recording.event import FlowContext
 from hostagent.recording.journal import RecordingError
 from hostagent.runtime.ssh.client import Server, ServerConnection
+from hostagent.runtime.ssh.forwards import x11_opened
 from hostagent.runtime.ssh.identity import FAST, Identity
+from hostagent.runtime.ssh.lines import DENIED
 from hostagent.runtime.ssh.transport import MemoryTransport
 from hostagent.runtime.ssh.upstream import Login, LoginFailed
 from hostagent.runtime.ssh.windows import ClientSide
@@ -72,6 +74,7 @@ class Bridge:
         self._asked: dict[int, tuple[asyncio.Future[Decision], SessionChannel | None]] = {}
         self._user = ""  # once it was decided for
         self.channels: set[SessionChannel] = set()
+        self.displays: dict[SessionChannel, Decision] = {}  # channels whose X clients may come to the client
         self._early: list[bytes] = []  # what the server said before our side of its connection was made
         self._held: dict[int, str] = {}  # request → decision that a human is asked about
         self._numbers = 0
@@ -159,6 +162,11 @@ class Bridge:
         flow = self.flow
         return decide_operation(flow.worker.gate.policy, flow.actors, flow.target_name, operation)
 
+    def by_line(self, shell: Operation) -> bool:
+        """Whether a shell without a terminal is decided a line at a time."""
+        flow = self.flow
+        return decided_by_line(flow.worker.gate.policy, flow.actors, flow.target_name, shell)
+
     def decided(self, request: Request, decision: Decision) -> None:
         """The pump's answer."""
         found = self._asked.get(request.number)
@@ -182,6 +190,7 @@ class Bridge:
         future, channel = self._asked.get(request.number, (None, None))
         if future is not None and channel is not None and channel.is_closed:
             future.cancel()
+            channel.end(DENIED)
             return True
         return future is None
 
@@ -212,6 +221,9 @@ class Bridge:
         waiter: asyncio.Future[None] = self._loop.create_future()
         options.waiter = waiter
         connection = self._upstream = ClientSide(self._loop, options, wait="auth")
+        connection.x11_opened = lambda host, port: x11_opened(self, host, port)
+        connection.is_read = self.flow.upstream.transport.is_reading
+        connection.silent = lambda seconds: self.fail(f"the server has not answered for {seconds:g} s")
         connection.connection_made(MemoryTransport(self._to_upstream, self._upstream_closed))
         early, self._early = self._early, []
         for data in early:

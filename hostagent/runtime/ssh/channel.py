@@ -9,17 +9,18 @@ cannot take more pauses the other; the end of the twin is the end of the channel
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
-from hostagent.policy.groups import HARMLESS_ENVIRONMENT
 from hostagent.protocols.ssh.git_push import Pushed
 from hostagent.protocols.ssh.scp import ScpGuard
 from hostagent.protocols.ssh.sftp import SftpGuard
 from hostagent.recording import ssh_notes
 from hostagent.recording.capture import ERROR, INPUT, OUTPUT
+from hostagent.runtime.ssh.display import Display
+from hostagent.runtime.ssh.environment import allowed_variables
+from hostagent.runtime.ssh.lines import DENIED, Lines
 from hostagent.runtime.ssh.output import Output
 from hostagent.runtime.ssh.transfer import Guarded
 from hostagent.ssh.exec import operations_of_exec
@@ -28,12 +29,9 @@ from hostagent.values.decision import Decision, Outcome
 
 if TYPE_CHECKING:
     from hostagent.runtime.ssh.bridge import Bridge
-    from hostagent.runtime.ssh.client import Server
 
 STDERR: int = asyncssh.EXTENDED_DATA_STDERR
-DENIED = 126  # exit status, as a shell gives for what may not be executed
 LOST = 255  # as ssh itself gives
-MAX_VARIABLES = 64
 MAX_TOLD = 20  # refs of a push in its event; the recording has them all
 SCP = frozenset({SshKind.SCP_READ, SshKind.SCP_WRITE})
 UNRECORDED = SCP | {SshKind.RSYNC_READ, SshKind.RSYNC_WRITE, SshKind.GIT_FETCH, SshKind.GIT_PUSH}
@@ -42,11 +40,10 @@ UNRECORDED = SCP | {SshKind.RSYNC_READ, SshKind.RSYNC_WRITE, SshKind.GIT_FETCH, 
 class SessionChannel(asyncssh.SSHServerSession[bytes]):
     """One channel of the client."""
 
-    def __init__(self, bridge: Bridge, server: Server) -> None:
+    def __init__(self, bridge: Bridge) -> None:
         self.number = bridge.next_channel()
         self.closed = False
         self._bridge = bridge
-        self._server = server
         self._chan: Any = None
         self._twin: Any = None  # its channel
         self._pty: tuple[str, Any, Any] | None = None
@@ -54,6 +51,8 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         self._early: list[bytes] = []
         self._client_ended = False
         self._holds: set[str] = set()
+        self._display: Display | None = None
+        self._lines: Lines | None = None
         self._guarded: Guarded | None = None
         self._recorded = True
         self._pushed: Pushed | None = None
@@ -72,6 +71,16 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
     def pty_requested(self, term_type: str, term_size: Any, term_modes: Any) -> bool:
         self._pty = (term_type, term_size, dict(term_modes))
         return True
+
+    async def display_requested(self, display: Display) -> bool:
+        """X11 forwarding is asked for, before anything runs; whether it is let through."""
+        decision = await self._bridge.decide(
+            Operation(SshKind.X11, self._bridge.user, "X11 forwarding"), self, self.number
+        )
+        if decision.forwards and not self.is_closed:
+            self._display = display
+            self._bridge.displays[self] = decision
+        return self._display is display
 
     def terminal_size_changed(self, width: int, height: int, pixwidth: int, pixheight: int) -> None:
         if self._twin is not None:
@@ -96,16 +105,20 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         self._bridge.spawn(self._begin())
 
     def data_received(self, data: bytes, datatype: int | None) -> None:  # noqa: ARG002  a client has one stream
-        if self._twin is None:
+        if self._lines is not None:
+            self._lines.feed(data)
+        elif self._twin is None:
             self._early.append(data)
             self.hold("early", True)
         else:
-            self._from_client(data)
+            self.from_client(data)
 
     def eof_received(self) -> bool:
         self._client_ended = True
-        if self._twin is not None:
-            self._twin.write_eof()
+        if self._lines is not None:
+            self._lines.feed(b"", ended=True)
+        else:
+            self.input_ended()
         return True
 
     def signal_received(self, signal: str) -> None:
@@ -126,8 +139,9 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             self._twin.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
-        self._server.open -= 1
         self.closed = True
+        if self._lines is not None:
+            self._lines.feed(b"", ended=True)
         if self._twin is not None:
             self._twin.close()
         else:
@@ -148,20 +162,30 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
 
     async def _begin(self) -> None:
         self._bridge.flow.tape.note_now(ssh_notes.channel_opened(self.number, "session"))
-        environment = await self._environment()
+        environment = await allowed_variables(self._bridge, self, self._chan.get_environment_bytes())
         operations = self._operations()
+        if operations[0].kind is SshKind.SHELL_NO_PTY and self._bridge.by_line(operations[0]):
+            lines = self._lines = Lines(self, self._bridge, lambda: self._open(environment))
+            early, self._early = self._early, []
+            lines.feed(b"".join(early), self._client_ended)
+            self.hold("early", False)
+            await lines.run()
+            return
         for operation in operations:
-            if not await self._allowed(operation):
+            if not await self.allowed(operation):
                 self.end(DENIED)
                 return
         if (problem := self._stand_guard(operations)) is not None:
             self.tell(problem)
             self.end(DENIED)
             return
-        if not self.is_closed:
+        if self.is_closed:
+            self._chan.close()
+        else:
             await self._open(environment)
 
-    async def _allowed(self, operation: Operation) -> bool:
+    async def allowed(self, operation: Operation) -> bool:
+        """Whether that may be done here; if not, the client is told why."""
         decision = await self._bridge.decide(operation, self, self.number)
         if decision.forwards:
             self._decisions.append(decision)
@@ -177,21 +201,6 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         if request == "subsystem":
             return (Operation(SshKind.SUBSYSTEM, login, f"subsystem {text}", name=text),)
         return (Operation(SshKind.SHELL if self._pty is not None else SshKind.SHELL_NO_PTY, login, "shell"),)
-
-    async def _environment(self) -> dict[bytes, bytes]:
-        """The variables that go on: those of the locale, and those that the policy allows."""
-        kept: dict[bytes, bytes] = {}
-        for name, value in list(self._chan.get_environment_bytes().items())[:MAX_VARIABLES]:
-            text = name.decode("utf-8", "backslashreplace")
-            operation = Operation(SshKind.ENV, self._bridge.user, f"environment variable {text}", name=text)
-            if (
-                any(fnmatchcase(text, pattern) for pattern in HARMLESS_ENVIRONMENT)
-                and self._bridge.ruling(operation).verdict.forwards
-            ):
-                kept[name] = value  # every client sends some: no event each
-            elif (await self._bridge.decide(operation, self, self.number)).forwards:
-                kept[name] = value
-        return kept
 
     def _stand_guard(self, operations: tuple[Operation, ...]) -> str | None:
         """Put a guard between the two sides of a transfer; why it cannot be, else None."""
@@ -221,7 +230,11 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             self._bridge.flow.tape.note_now(ssh_notes.pty(self.number, term, size[0], size[1]))
         self._bridge.flow.tape.note_now(ssh_notes.started(self.number, request, text))
         try:
-            await connection.open_channel(lambda: Twin(self), command, subsystem, environment, self._pty)
+            shown = await connection.open_channel(
+                lambda: Twin(self), command, subsystem, environment, self._pty, self._display
+            )
+            if not shown:
+                self.tell("the server refused X11 forwarding")
         except asyncssh.ChannelOpenError as error:
             self.tell(f"the server refused it: {error.reason}")
             self._exit = (LOST, "the server refused it")
@@ -235,14 +248,20 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             return
         early, self._early = self._early, []
         for data in early:
-            self._from_client(data)
+            self.from_client(data)
         self.hold("early", False)
-        if self._client_ended:
-            twin.write_eof()
+        if self._client_ended and self._lines is None:
+            self.input_ended()
 
     # bytes
 
-    def _from_client(self, data: bytes) -> None:
+    def input_ended(self) -> None:
+        """The client will say no more to what runs upstream."""
+        if self._twin is not None:
+            self._twin.write_eof()
+
+    def from_client(self, data: bytes) -> None:
+        """Bytes of the client for what runs upstream."""
         self._totals[INPUT] += len(data)
         if self._guarded is not None:
             self._guarded.client_data(data)
@@ -306,8 +325,7 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
             self._chan.exit_with_signal(*self._signal)
         elif status is not None:
             self._chan.exit(status)
-        elif not self.closed:
-            self._chan.close()
+        self._chan.close()
         self.finish()
 
     def end(self, status: int) -> None:
@@ -315,12 +333,14 @@ class SessionChannel(asyncssh.SSHServerSession[bytes]):
         if self._twin is not None:
             self._twin.close()
         self._chan.exit(status)
+        self._chan.close()
 
     def finish(self) -> None:
         """Tell what became of it; once."""
         if self not in self._bridge.channels:
             return
         self._bridge.channels.discard(self)
+        self._bridge.displays.pop(self, None)
         decisions, self._decisions = self._decisions, []
         if self._guarded is not None:
             self._guarded.closed()

@@ -1,7 +1,6 @@
 """Our server: who a client is, the kernel has said, so whatever it shows is taken; what it asks for is decided.
 
-What is always refused, whatever the policy says, because it is not relayed here: agent and X11 forwarding, streams to
-and from unix sockets, tun devices. The decision is made and recorded all the same.
+Agent forwarding is refused, whatever the policy says; the decision is made and recorded all the same.
 """
 
 from __future__ import annotations
@@ -9,35 +8,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import asyncssh
+from asyncssh.tuntap import SSH_TUN_MODE_ETHERNET, SSH_TUN_MODE_POINTTOPOINT
 
 from hostagent.runtime.ssh.channel import SessionChannel
-from hostagent.runtime.ssh.tunnel import listen_upstream, open_tunnel
+from hostagent.runtime.ssh.forwards import listen_at, listen_at_socket, open_socket, open_tun, open_tunnel
 from hostagent.runtime.ssh.windows import ServerSide
 from hostagent.ssh.operation import Operation, SshKind
-from hostagent.ssh.paths import canonical
 
 if TYPE_CHECKING:
     from hostagent.runtime.ssh.bridge import Bridge
 
 MAX_CHANNELS = 200  # open at a time on one connection; OpenSSH's own limit of sessions is 10
-NOT_RELAYED = "this is not relayed here, whatever the policy says"
 
 
 class ServerConnection(ServerSide):
     """asyncssh's connection, without its own ideas of agents, displays and configuration files."""
+
+    @property
+    def channels_open(self) -> int:
+        """How many channels of all kinds are open."""
+        return len(self._channels)
 
     async def reload_config(self) -> None:
         """There is no configuration that depends on who logs in."""
 
     async def create_agent_listener(self) -> bool:
         """Refused: an agent would be the client's credential on the server."""
-        await _decided_and_refused(self, SshKind.AGENT, "agent forwarding")
+        server = self.get_owner()
+        if isinstance(server, Server):
+            await server.bridge.decide(Operation(SshKind.AGENT, server.bridge.user, "agent forwarding"))
         return False
-
-    async def attach_x11_listener(self, *_: Any) -> str | None:
-        """Refused."""
-        await _decided_and_refused(self, SshKind.X11, "X11 forwarding")
-        return None
 
 
 class Server(asyncssh.SSHServer):
@@ -45,8 +45,11 @@ class Server(asyncssh.SSHServer):
 
     def __init__(self, bridge: Bridge) -> None:
         self.bridge = bridge
-        self.open = 0
         self._login = ""
+
+    @property
+    def _full(self) -> bool:
+        return self.bridge.server.channels_open >= MAX_CHANNELS
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.bridge.client_ended(exc)
@@ -59,41 +62,22 @@ class Server(asyncssh.SSHServer):
         self.bridge.logged_in(self._login)
 
     def session_requested(self) -> Any:
-        if self.open >= MAX_CHANNELS:
-            return False
-        self.open += 1
-        return SessionChannel(self.bridge, self)
+        return not self._full and SessionChannel(self.bridge)
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
-        return open_tunnel(self.bridge, dest_host, dest_port, orig_host, orig_port)
+        return not self._full and open_tunnel(self.bridge, dest_host, dest_port, orig_host, orig_port)
 
     def server_requested(self, listen_host: str, listen_port: int) -> Any:
-        return listen_upstream(self.bridge, listen_host, listen_port)
+        return listen_at(self.bridge, listen_host, listen_port)
 
     def unix_connection_requested(self, dest_path: str) -> Any:
-        return self._refused(SshKind.FORWARD_STREAM, f"connect to the socket {dest_path}", dest_path)
+        return not self._full and open_socket(self.bridge, dest_path)
 
-    async def unix_server_requested(self, listen_path: str) -> bool:
-        operation = self._operation(SshKind.FORWARD_STREAM_REMOTE, f"listen at the socket {listen_path}", listen_path)
-        await self.bridge.decide(operation)
-        return False
+    def unix_server_requested(self, listen_path: str) -> Any:
+        return listen_at_socket(self.bridge, listen_path)
 
     def tun_requested(self, unit: int | None) -> Any:
-        return self._refused(SshKind.TUN, f"tun device {'any' if unit is None else unit}")
+        return not self._full and open_tun(self.bridge, SSH_TUN_MODE_POINTTOPOINT, unit)
 
     def tap_requested(self, unit: int | None) -> Any:
-        return self._refused(SshKind.TUN, f"tap device {'any' if unit is None else unit}")
-
-    def _operation(self, kind: SshKind, text: str, path: str = "") -> Operation:
-        return Operation(kind, self.bridge.user, text, paths=(canonical(path),) if path else ())
-
-    async def _refused(self, kind: SshKind, text: str, path: str = "") -> Any:
-        decision = await self.bridge.decide(self._operation(kind, text, path))
-        why = NOT_RELAYED if decision.forwards else decision.ruling.reason
-        raise asyncssh.ChannelOpenError(asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, f"{why} (decision {decision.id})")
-
-
-async def _decided_and_refused(connection: ServerConnection, kind: SshKind, text: str) -> None:
-    server = connection.get_owner()
-    if isinstance(server, Server):
-        await server.bridge.decide(Operation(kind, server.bridge.user, text))
+        return not self._full and open_tun(self.bridge, SSH_TUN_MODE_ETHERNET, unit)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hostagent.runtime.ssh.bridge import Bridge
 
 LOGIN_SECONDS = 50.0  # a helper has 40 s at most, as for other protocols
+KEEPALIVE_SECONDS, KEEPALIVES = 15.0, 3  # a server that says nothing is asked so often; the last one unanswered ends it
 PORT = 22
 
 
@@ -63,6 +64,7 @@ class Login:
                 known_hosts=trust, server_host_key_algs=_algorithms(trust), client_keys=None, agent_path=None,
                 gss_host=None, gss_kex=False, gss_auth=False, encryption_algs=CIPHERS,
                 compression_algs=["none"], login_timeout=30,
+                keepalive_interval=KEEPALIVE_SECONDS, keepalive_count_max=KEEPALIVES,
                 agent_forwarding=False, request_pty=True, encoding=None, env=None, send_env=None,
                 x509_trusted_certs=None, x509_trusted_cert_paths=[],
             )  # fmt: skip

@@ -21,8 +21,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from samples import asked, terms
 
-from hostagent.approvals import callback as callback_module
-from hostagent.approvals import notify
+from hostagent.approvals import notify, serving
 from hostagent.approvals.callback import MAX_BODY, Callback
 from hostagent.approvals.notify import Webhook
 from hostagent.approvals.queue import Queue
@@ -311,7 +310,7 @@ def test_a_body_is_bounded_whatever_its_head_says(taking: Taking) -> None:
 
 
 def test_who_is_slow_is_sent_away_and_others_are_served(taking: Taking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback_module, "DEADLINE", 0.3)
+    monkeypatch.setattr(serving, "DEADLINE", 0.3)
     with socket.create_connection(taking.address, timeout=5) as slow:
         slow.sendall(b"POST /v1/approvals/x HTTP/1.1\r\nHost")
         assert taking.post(ANSWER)[0] == 200
@@ -319,7 +318,7 @@ def test_who_is_slow_is_sent_away_and_others_are_served(taking: Taking, monkeypa
 
 
 def test_more_clients_than_the_limit_are_turned_away(taking: Taking, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callback_module, "MAX_CLIENTS", 1)
+    monkeypatch.setattr(serving, "MAX_CLIENTS", 1)
     with socket.create_connection(taking.address, timeout=5) as first:
         first.sendall(b"POST")
         time.sleep(0.1)

@@ -35,22 +35,18 @@ class Lab:
             path.write_text(_STUB)
             path.chmod(0o755)
 
-    def run(self, shell: str, text: str) -> Ran:
-        """What `shell -c text` starts, in an empty directory and with an empty environment."""
+    def run(self, shell: str, text: str, as_input: bool = False) -> Ran:
+        """What `shell -c text` starts, or a shell whose input it is, in an empty directory and environment."""
         with tempfile.TemporaryDirectory(dir=self.bin.parent) as place:
             out, work = Path(place, "out"), Path(place, "work")
             out.mkdir()
             work.mkdir()
             environment = {"PATH": str(self.bin), "OUT": str(out)}
             path = next(p for p in (f"/bin/{shell}", f"/usr/bin/{shell}") if os.path.exists(p))  # noqa: PTH110
+            given = text.encode() if as_input else b""
+            command = [path] if as_input else [path, "-c", text]
             subprocess.run(
-                [path, "-c", text],
-                cwd=work,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=30,
-                check=False,
+                command, cwd=work, env=environment, input=given, capture_output=True, timeout=30, check=False
             )
             records = [record.read_bytes().decode().split("\0")[:-1] for record in out.iterdir()]
             return Ran(sorted(map(tuple, records)), sorted(entry.name for entry in work.iterdir()))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -231,6 +232,33 @@ def test_shells_make_the_same_words_of_what_is_accepted(lab: Lab, text: str) -> 
     agree(lab, text, line)
 
 
+EXAMPLES = [text for text, _ in ACCEPTED if "/" not in text]
+
+
+def known(text: str) -> bool:
+    """Whether it is accepted."""
+    with contextlib.suppress(NotKnown):
+        parse(text)
+        return True
+    return False
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lines=st.lists(TEXTS.filter(known) | st.sampled_from(EXAMPLES), min_size=2, max_size=3))
+def test_lines_of_a_shells_input_are_each_what_they_are_alone(lab: Lab, lines: list[str]) -> None:
+    parsed = [parse(line) for line in lines]
+    files = {file for line in parsed for file in line.files}
+    assume(not any("/" in file or file in (".", "..") for file in files))
+    text = "".join(f"{line}\n" for line in lines)
+    expected = sorted(words for line in parsed for words in line.commands if words[0] in PROGRAMS)
+    for shell in SHELLS:
+        ran = lab.run(shell, text, as_input=True)
+        if not any(part in text for part in ("&&", "||", "<")):
+            assert ran.commands == expected, (shell, text)
+        assert all(ran.commands.count(words) <= expected.count(words) for words in ran.commands), (shell, text)
+        assert set(ran.files) <= files, (shell, text)
+
+
 def single(word: str) -> str:
     return "'" + word.replace("'", "'\\''") + "'"
 
@@ -244,7 +272,7 @@ def test_whatever_is_in_single_quotes_is_accepted_and_the_same(lab: Lab, words: 
     agree(lab, text, line)
 
 
-@pytest.mark.parametrize("text", [text for text, _ in ACCEPTED if "/" not in text])
+@pytest.mark.parametrize("text", EXAMPLES)
 def test_shells_agree_on_the_examples(lab: Lab, text: str) -> None:
     agree(lab, text, parse(text))
 

@@ -20,6 +20,7 @@ import uvloop
 from hostagent.credentials.store import Credentials
 from hostagent.daemon.ssh_calls import SshCalls
 from hostagent.daemon.ssh_first_use import FirstUse
+from hostagent.errors import HostError
 from hostagent.pki import ssh_known_hosts
 from hostagent.pki.ssh_authority import SshAuthority
 from hostagent.policy.load import load_policy
@@ -88,6 +89,9 @@ class Logins:
 
     async def secret(self, credential: str) -> Any:
         return await self._credentials.get(self._policies.credential(credential))
+
+    def unusable(self, credential: str, error: Exception) -> HostError:
+        return HostError("the credential of this target cannot be used")
 
 
 @dataclass

@@ -112,11 +112,19 @@ def test_a_shell_with_and_without_a_terminal(sshd: Sshd, tmp_path: Path) -> None
             code, _, _ = await h.ssh(*words, stdin=b"touch /tmp/never\n")
             assert code == 126
         assert await h.ssh("echo", "ok") == (0, b"ok\n", b"")
+        kinds = [(e["unmapped"]["kind"], e["message"]) for e in h.events("decided")]
+        assert kinds == [("shell", "shell"), ("exec", "touch /tmp/never"), ("exec", "echo ok")]
+
+    async def no_commands(h: Harness) -> None:
+        code, _, errors = await h.ssh("-T", stdin=b"true\n")
+        assert code == 126 and b"no rule allows shell_no_pty" in errors
 
     play(sshd, tmp_path, scene)
     only_exec = {"kinds": "exec", "commands": "echo **", "logins": "root"}
-    (tmp_path / "again").mkdir()
-    play(sshd, tmp_path / "again", refused, policy(only_exec))
+    only_sftp = {"kinds": "file_read", "logins": "root"}
+    for name, scene, given in (("again", refused, only_exec), ("none", no_commands, only_sftp)):
+        (tmp_path / name).mkdir()
+        play(sshd, tmp_path / name, scene, policy(given))
 
 
 def test_a_signal_ends_what_runs(sshd: Sshd, tmp_path: Path) -> None:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import asyncssh
+import pytest
+
+from hostagent.runtime.ssh import upstream
 from tests.lab.sshd import Sshd, free_port
 from tests.unit.runtime.ssh.harness import Harness, play, run
+
+COMMANDS = 10  # at once: each may have 2 MiB under way
 
 
 def test_a_server_that_dies_ends_the_connection_with_a_word(sshd: Sshd, tmp_path: Path) -> None:
@@ -33,6 +41,68 @@ def test_a_server_that_dies_ends_the_connection_with_a_word(sshd: Sshd, tmp_path
         server.stop()
 
 
+def test_a_server_that_falls_silent_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "KEEPALIVE_SECONDS", 0.5)
+    server = Sshd(ports=(free_port(),), listen=("127.0.0.1",)).prepare()
+
+    async def scene(h: Harness) -> None:
+        pipe = asyncio.subprocess.PIPE
+        command = h.command("cat", options=("LogLevel=INFO",))
+        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+        process.stdin.write(b"up\n")
+        assert await process.stdout.readline() == b"up\n"
+        await asyncio.sleep(2)  # one that answers is let be
+        assert process.returncode is None
+        stopped = server.of_connections()
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)  # it keeps its end of the connection open
+        async with asyncio.timeout(30):
+            errors = await process.stderr.read()
+        assert await process.wait() == 255 and b"the server has not answered for 2 s" in errors, errors
+        assert "has not answered" in (await ended(h))["unmapped"]["reason"]
+        assert h.events("finished")[0]["unmapped"]["error"]
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+
+    try:
+        server.start()
+        play(server, tmp_path, scene)
+    finally:
+        server.stop()
+
+
+def test_a_client_that_takes_nothing_is_no_silence_of_the_server(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upstream, "KEEPALIVE_SECONDS", 0.2)
+
+    async def scene(h: Harness) -> None:
+        known = asyncssh.import_known_hosts(h.known_hosts.read_text())
+        given: Any = {"username": "root", "known_hosts": known, "config": None, "client_keys": None}
+        async with asyncssh.connect("127.0.0.1", h.port, **given) as client:
+            heads = [await client.create_process("head -c 4000000 /dev/zero", encoding=None) for _ in range(COMMANDS)]
+            transport: Any = client._transport
+            transport.pause_reading()
+            await asyncio.sleep(2)
+            (flow,) = h.worker._flows
+            assert not flow.upstream.transport.is_reading()  # more is under way than sockets hold
+            transport.resume_reading()
+            assert [len(done.stdout or b"") for done in await asyncio.gather(*(head.wait() for head in heads))] == (
+                [4_000_000] * COMMANDS
+            )
+
+    play(sshd, tmp_path, scene)
+
+
+async def ended(h: Harness) -> dict[str, Any]:
+    """The end of the one flow; waits for it."""
+    async with asyncio.timeout(20):
+        while not (found := h.events("flow_closed")):
+            await asyncio.sleep(0.05)
+    return found[0]
+
+
 def test_a_client_that_dies_ends_what_runs(sshd: Sshd, tmp_path: Path) -> None:
     async def scene(h: Harness) -> None:
         pipe = asyncio.subprocess.PIPE
@@ -42,11 +112,7 @@ def test_a_client_that_dies_ends_what_runs(sshd: Sshd, tmp_path: Path) -> None:
         assert await process.stdout.readline() == b"up\n"
         process.send_signal(signal.SIGKILL)
         await process.wait()
-        for _ in range(100):
-            if h.events("flow_closed"):
-                break
-            await asyncio.sleep(0.05)
-        assert h.events("flow_closed") and h.events("finished")
+        assert await ended(h) and h.events("finished")
         assert await h.ssh("echo", "next") == (0, b"next\n", b"")
 
     play(sshd, tmp_path, scene)

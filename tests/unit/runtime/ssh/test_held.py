@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,13 +56,21 @@ def test_a_channel_that_is_closed_withdraws_it_and_the_connection_goes_on(sshd: 
         shared = ("ControlMaster=auto", f"ControlPath={tmp_path}/m", "ControlPersist=30")
         assert (await h.ssh("true", options=shared))[0] == 0
         process = await asyncio.create_subprocess_exec(
-            *h.command("echo", "hello", options=shared), stderr=asyncio.subprocess.DEVNULL
+            *h.command("echo", "hello", options=shared),
+            stdin=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
         )
         held = await h.asked.get()
+        assert process.stdin is not None
+        process.stdin.write(bytes(300_000))  # more than is read before it is decided
+        await process.stdin.drain()
         process.kill()
         await process.wait()
         assert await h.asked.get() == {"withdrawn": held["id"]}
         assert (await h.ssh("true", options=shared))[0] == 0
+        (flow,) = h.worker._flows
+        session: Any = flow.facts.session
+        assert not session._bridge.channels  # the one that was given up is gone
         assert len(h.events("session_opened")) == 1
         await run(*h.command(options=(f"ControlPath={tmp_path}/m",)), "-O", "exit")
 

@@ -11,8 +11,8 @@ import asyncssh
 import paramiko
 import pytest
 
-from tests.lab.sshd import Sshd, fingerprint, free_port, keygen
-from tests.unit.runtime.ssh.harness import Harness, play, policy
+from tests.lab.sshd import Sshd, fingerprint, free_port, keygen, ssh_agent
+from tests.unit.runtime.ssh.harness import Harness, play, policy, run
 
 HELLO = (0, b"hello\n", b"")
 
@@ -27,6 +27,23 @@ def test_each_kind_of_credential_logs_in(sshd: Sshd, tmp_path: Path, kind: str) 
     play(sshd, tmp_path, scene, policy(credential=kind))
     if kind == "ca":
         assert "Accepted publickey for postgres" in sshd.log() and "ID hostagent" in sshd.log()
+
+
+def test_a_key_that_an_ssh_agent_holds_logs_in(sshd: Sshd, tmp_path: Path) -> None:
+    socket = tmp_path / "agent"
+
+    async def scene(h: Harness) -> None:
+        code, _, errors = await h.ssh("echo", "hello", options=("LogLevel=INFO",))
+        assert code == 255 and b"the credential of this target cannot be used" in errors
+        added = await run("env", f"SSH_AUTH_SOCK={socket}", "ssh-add", "-q", str(sshd.user_key_file))
+        assert added[0] == 0
+        assert await h.ssh("echo", "hello") == HELLO
+
+    how = {"kind": "agent", "socket": str(socket), "public_key": sshd.user_key}
+    given = policy(credential="held")
+    given["credentials"] = [{"name": "held", "ssh": how}]
+    with ssh_agent(socket):
+        play(sshd, tmp_path, scene, given)
 
 
 def test_a_credential_with_a_user_logs_in_as_that_one(sshd: Sshd, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Forwarded streams: decided, passed on as bytes, or flows of their own; what is not relayed is refused."""
+"""Forwarded streams: decided, passed on as bytes, or flows of their own. Those of sockets, displays and devices with
+stock clients: tests/e2e/test_ssh_forwards.py."""
 
 from __future__ import annotations
 
@@ -9,7 +10,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from tests.lab.sshd import Sshd, free_port
+import asyncssh
+import pytest
+
+from hostagent.runtime.ssh import tunnel
+from tests.lab.sshd import Sshd, free_port, ssh_agent
 from tests.unit.runtime.ssh.harness import Harness, play, policy, run
 
 FORWARD = {"name": "forward", "actors": "*", "targets": "*",
@@ -61,6 +66,54 @@ def test_a_stream_that_speaks_a_database_to_no_target_is_told_so(sshd: Sshd, tmp
             assert (await said(h, port, b"SSH-2.0-x\r\n")).startswith(b"SSH-2.0-hostagent")
 
     play(sshd, tmp_path, scene, policy(None, FORWARD))
+
+
+def test_a_silence_before_it_speaks_a_database_does_not_help(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tunnel, "FIRST_SECONDS", 0.1)
+    heard: list[bytes] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello\n")
+        heard.append(await reader.read(1 << 16))
+        writer.close()
+
+    async def scene(h: Harness) -> None:
+        pipe = asyncio.subprocess.PIPE
+        async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            for first in (b"\0\0\0\x13\0\x03\0\0user\0root\0\0", b"EHLO x\r\n"):
+                command = h.command("-W", f"127.0.0.1:{port}")
+                process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe)
+                assert process.stdin is not None and process.stdout is not None
+                assert await process.stdout.readline() == b"hello\n"
+                process.stdin.write(first)
+                assert await process.stdout.read() == b""
+                process.stdin.close()
+                await process.wait()
+        assert heard == [b"", b"EHLO x\r\n"]
+        refused, passed = [e["unmapped"] for e in h.events("finished")]
+        assert "after a silence" in refused["error"] and not passed["error"]
+
+    play(sshd, tmp_path, scene, policy(None, FORWARD))
+
+
+def test_a_socket_has_a_whole_path(sshd: Sshd, tmp_path: Path) -> None:
+    async def scene(h: Harness) -> None:
+        known = asyncssh.import_known_hosts(h.known_hosts.read_text())
+        given: Any = {"username": "root", "known_hosts": known, "config": None, "client_keys": None}
+        async with asyncssh.connect("127.0.0.1", h.port, **given) as client:
+            for path in ("relative", f"{tmp_path}/a\0b", "~/x"):
+                with pytest.raises(asyncssh.ChannelOpenError, match="begins with `/`"):
+                    await client.open_unix_connection(path)
+                with pytest.raises(asyncssh.ChannelListenError):
+                    await client.forward_remote_path(path, "/nowhere")
+        assert {e["unmapped"]["verdict"] for e in h.events("decided")} == {"deny"}
+
+    sockets = {"name": "sockets", "actors": "*", "targets": "*",
+               "allow": {"kinds": "forward", "paths": ["/**", "~/**"], "logins": "root"}}  # fmt: skip
+    play(sshd, tmp_path, scene, policy(None, sockets))
 
 
 async def said(h: Harness, port: int, data: bytes) -> bytes:
@@ -158,16 +211,10 @@ def test_a_remote_forward_brings_connections_back(sshd: Sshd, tmp_path: Path) ->
     play(sshd, tmp_path / "again", refused)
 
 
-def test_what_is_not_relayed_is_refused_and_recorded(sshd: Sshd, tmp_path: Path) -> None:
+def test_what_no_rule_lets_through_is_refused_and_recorded(sshd: Sshd, tmp_path: Path) -> None:
     async def scene(h: Harness) -> None:
-        options = ("ForwardAgent=yes",)
-        agent = await asyncio.create_subprocess_exec("ssh-agent", "-D", "-a", str(tmp_path / "agent"))
-        while not (tmp_path / "agent").exists():
-            await asyncio.sleep(0.02)
-        command = ["env", f"SSH_AUTH_SOCK={tmp_path}/agent", *h.command("env", options=options)]
-        code, output, _ = await run(*command)
-        agent.terminate()
-        await agent.wait()
+        with ssh_agent(tmp_path / "agent") as variable:
+            code, output, _ = await run("env", variable, *h.command("env", options=("ForwardAgent=yes",)))
         assert code == 0 and b"SSH_AUTH_SOCK" not in output
         code, _, errors = await h.ssh("-W", "localhost:1", options=("ExitOnForwardFailure=yes",))
         assert code == 255
