@@ -105,6 +105,33 @@ class Finder:
         return len(after) == CONTEXT and after[0] in joins and after[1] in _DIGITS
 
 
+class Spots:
+    """Where something may match: one automaton over everything says which patterns, others then where."""
+
+    def __init__(self, patterns: list[bytes]) -> None:
+        self._patterns: Final[list[bytes]] = patterns
+        self._set: Final[Any] = re2.Set.SearchSet(_options())
+        for pattern in patterns:
+            self._set.Add(pattern)
+        self._set.Compile()
+        self._seekers: Final[dict[tuple[int, ...], Any]] = {}
+
+    def hits(self, data: bytes | memoryview) -> list[int]:
+        """Which patterns match somewhere in the data, by index."""
+        found: list[int] | None = self._set.Match(data)
+        return found or []
+
+    def seek(self, hits: list[int], data: bytes | memoryview, pos: int) -> int:
+        """Where in the data from `pos` on the first match of one of `hits` begins, or its end."""
+        key = tuple(sorted(hits))
+        seeker = self._seekers.get(key)
+        if seeker is None:
+            union = b"|".join(b"(?:" + self._patterns[index] + b")" for index in key)
+            seeker = self._seekers[key] = re2.compile(union, _options())
+        found = seeker.search(data, pos)
+        return len(data) if found is None else int(found.start())
+
+
 class Detector:
     """Detectors by name. Names in `redact` are overwritten; those in `observe` alone are only counted.
 
@@ -120,27 +147,24 @@ class Detector:
         self.finders: Final[list[Finder]] = [Finder(pattern, pattern.name in overwritten) for pattern in patterns]
         self.names: Final[tuple[str, ...]] = tuple(pattern.name for pattern in patterns)
         self.reach: Final[int] = max((pattern.reach for pattern in patterns), default=0) + CONTEXT
-        self._loose: Final[list[bytes]] = [pattern.loose for pattern in patterns]
-        self._set: Final[Any] = re2.Set.SearchSet(_options())
-        for loose in self._loose:
-            self._set.Add(loose)
-        self._set.Compile()
-        self._seekers: Final[dict[tuple[int, ...], Any]] = {}
+        self._loose: Final[Spots] = Spots([pattern.loose for pattern in patterns])
+        self._bare: Final[list[bytes]] = [pattern.bare for pattern in patterns]
+        self._beside: Spots | None = None
 
     def hits(self, data: bytes | memoryview) -> list[int]:
         """Which patterns may match somewhere in the data, by index; nearly always none."""
-        found: list[int] | None = self._set.Match(data)
-        return found or []
+        return self._loose.hits(data)
 
     def seek(self, hits: list[int], data: bytes | memoryview, pos: int) -> int:
         """Where in the data from `pos` on the first thing stands that may be a match of one of `hits`, or its end."""
-        key = tuple(sorted(hits))
-        seeker = self._seekers.get(key)
-        if seeker is None:
-            union = b"|".join(b"(?:" + self._loose[index] + b")" for index in key)
-            seeker = self._seekers[key] = re2.compile(union, _options())
-        found = seeker.search(data, pos)
-        return len(data) if found is None else int(found.start())
+        return self._loose.seek(hits, data, pos)
+
+    @property
+    def bare(self) -> Spots:
+        """The same for data in which any byte may stand beside a value, as a length of one byte does."""
+        if self._beside is None:
+            self._beside = Spots(self._bare)
+        return self._beside
 
     def redact(self, value: bytes) -> tuple[bytes, tuple[str, ...]]:
         """The value with its matches overwritten, and the detector's name for each that was found."""

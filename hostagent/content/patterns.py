@@ -6,6 +6,7 @@ Three parts, each implied by the one before, and each bounded, so that the cost 
    `reach` bytes long. `confirm` gives how many of its bytes are a match, 0 for none.
 2. `loose` stands in every match, with at most two bytes before it. It is looked for in whole messages, so it takes
    what may stand beside a value, such as a length field that ends like a digit, for what it may be: see `_APART`.
+   `bare` is that without what stands beside it, for messages in which any byte may.
 3. `tail` are bytes that belong to a match for as long as they follow it: the rest of a token, the body of a key.
 
 A match that a byte of `joins` ties to another digit is part of something longer (`0.4111111111111111`), and is none;
@@ -30,7 +31,7 @@ _TOKEN: Final = _LETTERS + _DIGITS + b"_-"
 class Pattern:
     """One detector's patterns. `confirm` is given the candidate."""
 
-    __slots__ = ("confirm", "exact", "joins", "loose", "name", "reach", "tail")
+    __slots__ = ("bare", "confirm", "exact", "joins", "loose", "name", "reach", "tail")
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Pattern:
     ) -> None:
         self.name: Final = name
         self.loose: Final = loose
+        self.bare: Final = loose.removeprefix(_APART).removesuffix(_ENDS)
         self.exact: Final = exact
         self.reach: Final = reach
         self.confirm: Final = confirm

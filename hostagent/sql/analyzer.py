@@ -19,6 +19,7 @@ import threading
 from typing import Any
 
 from hostagent.privilege import checked, give_up
+from hostagent.seccomp import refuse
 from hostagent.sql import framing, mysql
 from hostagent.sql.analysis import Analysis
 from hostagent.sql.masking.catalog import Catalog, decode
@@ -26,7 +27,6 @@ from hostagent.sql.masking.rewrite import rewrite
 from hostagent.sql.masking.values import Masks, result_to_json
 from hostagent.sql.mysql.masking import rewrite as mysql_masking
 from hostagent.sql.postgres import analyze
-from hostagent.sql.seccomp import refuse_sockets_and_programs
 from hostagent.values.mysql import MysqlSettings
 
 CPU_SECONDS = 5.0  # a request; the longest text of the dearest kind takes about three
@@ -68,7 +68,7 @@ def confine(uid: int = 0, gid: int = 0) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         checked(libc.unshare(CLONE_NEWNET), "leave the network")
     give_up(uid, gid)
-    refuse_sockets_and_programs()
+    refuse(("socket", "connect"))
     for limit, value in LIMITS:
         resource.setrlimit(limit, (value, value))
     signal.signal(signal.SIGPROF, signal.SIG_DFL)

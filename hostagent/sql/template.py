@@ -57,8 +57,13 @@ def literal_spans(text: str) -> list[tuple[int, int]]:
 
 def filled(pieces: tuple[str, ...], text: str) -> str:
     """The pieces with the literals of that text between them. Raises ValueError unless there is one for each place."""
+    return joined(pieces, literals(text))
+
+
+def joined(pieces: tuple[str, ...], between: list[str]) -> str:
+    """The pieces with these literals between them. Raises ValueError unless there is one for each place."""
     parts = [pieces[0]]
-    for literal, piece in zip(literals(text), pieces[1:], strict=True):
+    for literal, piece in zip(between, pieces[1:], strict=True):
         parts.append(literal)
         parts.append(piece)
     return "".join(parts)

@@ -44,7 +44,8 @@ class Verdict(StrEnum):
         return self is Verdict.ALLOW or self is Verdict.OBSERVE
 
 
-APPROVE: Final = Verdict.APPROVE  # an enum's member is looked up by name each time; compiled, these are not
+ALLOW: Final = Verdict.ALLOW  # an enum's member is looked up by name each time; compiled, these are not
+APPROVE: Final = Verdict.APPROVE
 DENY: Final = Verdict.DENY
 
 
@@ -61,6 +62,8 @@ class Ruling:
     columns that it masks, for events; `forbidden` are relation oid and column number of what no result may hold then.
     `pieces`, in the place of `rewritten`: that text between the literals of the client's, for all of one template.
     `shape`: the names of the columns of its result, None for one that is not known, None as a whole for no promise.
+    `constants`: what each of these columns shows in text (or NULL), None for one that shows other things; for MySQL.
+    `derived`: names that the text gives to what is no relation itself, as a result may call it by them; for MySQL.
     `sqlstate`: what a denied client is told, empty for 42501. `told`: a syntax error in the parser's own words, for the
     client alone, at the character `position` of its text (0: none). With the verdict APPROVE, `approval` names the
     terms on which humans are asked.
@@ -79,6 +82,8 @@ class Ruling:
     forbidden: tuple[tuple[int, int], ...] = ()
     pieces: tuple[str, ...] = field(default=(), repr=False)
     shape: tuple[str | None, ...] | None = None
+    constants: tuple[str | None, ...] = ()
+    derived: tuple[str, ...] = ()
     sqlstate: str = ""
     told: str = field(default="", repr=False)  # it quotes the text: never recorded
     position: int = 0

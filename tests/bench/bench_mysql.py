@@ -1,8 +1,10 @@
-"""MySQL: hostagent beside no proxy and haproxy, with sysbench and one large result.
+"""MySQL: hostagent beside no proxy and haproxy, with sysbench and one large result; with masks beside without.
 
     direct       client ── veth ── MariaDB
     haproxy      client ── loopback ── haproxy ── veth ── MariaDB      plaintext: it passes bytes, and ends no TLS here
     hostagent    client ── redirect to loopback ── worker ── veth ── MariaDB    (the client dials the server's address)
+    masked       the same daemon, for clients of a class whose statements are all rewritten: a column of the table is
+                 masked that sysbench does not read, so the rows are the same
 
 TLS is that of both legs, the server's verified as its policy says. Short runs of all ways take turns. CPU is user and
 system time of all of the proxy's processes for one query.
@@ -35,6 +37,7 @@ from tests.netns.topology import DATABASE
 Row = dict[str, Any]
 
 PORT = 3306
+MASKED = "masked"
 LOADS = ("oltp_point_select", "oltp_read_only")
 MODES = {"prepared": "auto", "text": "disable"}
 TABLE_ROWS = 10_000
@@ -83,13 +86,18 @@ def _sysbench(way: Way, files: Path, load: str, mode: str, threads: int, seconds
 
 
 def _server(way: Way) -> list[str]:
-    return [f"--mysql-host={way.address}", f"--mysql-port={way.port}", "--mysql-user=bench", "--mysql-db=bench"]
+    return [f"--mysql-host={way.address}", f"--mysql-port={way.port}", f"--mysql-user={_user(way)}", "--mysql-db=bench"]
+
+
+def _user(way: Way) -> str:
+    """Who logs in, in words of the command line: what tells the class with masks from the others."""
+    return MASKED if way.name == MASKED else "bench"
 
 
 def _bulk(way: Way, tls: bool) -> float:
     """MB of values a second."""
     command = ["mariadb", "--no-defaults", "--quick", "-N", "-B", "--ssl" if tls else "--skip-ssl"]
-    command += ["-h", way.address, "-P", str(way.port), "-u", "bench", "bench"]
+    command += ["-h", way.address, "-P", str(way.port), f"--user={_user(way)}", "bench"]
     took = []
     for text in ("SELECT 1", BULK):
         began = time.monotonic()
@@ -129,7 +137,9 @@ def _stage() -> Iterator[tuple[Lab, MariaDB, Path]]:
         server = MariaDB(PORT, lab.db, settings=("--max-connections=200", f"--ssl-ca={files}/client-ca.pem"))
         stack.callback(lambda: server.stop() if hasattr(server, "process") else None)
         server.start()
-        server.sql("CREATE USER bench; CREATE DATABASE bench; GRANT ALL ON *.* TO bench")
+        for user in ("bench", MASKED):
+            server.sql(f"CREATE USER {user}; GRANT ALL ON *.* TO {user}")
+        server.sql("CREATE DATABASE bench")
         direct = Way("direct", DATABASE[4], PORT, ("nsenter", f"--net=/run/netns/{lab.host}"))
         _run(direct, files, "sysbench", LOADS[0], f"--table-size={TABLE_ROWS}", *_server(direct), "prepare")
         yield lab, server, files
@@ -150,7 +160,8 @@ def _ways(lab: Lab, server: MariaDB, files: Path, tls: bool) -> Iterator[list[Wa
         (files / "cacert.pem").write_text(server.ca_file.read_text() + agent.hostagent("ca"))
         status = json.loads(agent.hostagent("status", "-o", "json"))
         pids = (status["pid"], *(child["pid"] for child in (*status["workers"], *status["analyzers"])))
-        made.append(Way("hostagent", DATABASE[4], PORT, tuple(agent.command("run", "--")), pids))
+        for name in ("hostagent", MASKED):
+            made.append(Way(name, DATABASE[4], PORT, tuple(agent.command("run", "--")), pids))
         yield made
 
 
@@ -165,6 +176,10 @@ def _certificates(files: Path) -> None:
 
 _POLICY = """\
 version: 1
+actors:
+  - {{name: masked, command_line: "*-user=masked *", grade: claimed}}
+masks:
+  - {{name: padding, targets: bench, actors: masked, columns: bench.sbtest1.pad, mask: redact}}
 targets:
   - name: bench
     protocol: mysql

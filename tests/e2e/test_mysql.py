@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.mysql_world import PORT, SECRETS, MysqlWorld, address, target, world
-from tests.e2e.world import DECISION, eventually
+from tests.e2e.world import CLIENTS, DECISION, eventually
 
+NODE = Path(__file__).resolve().parents[2] / "build" / "node"
 WRONG = "wr0ng-s3cret-dead"
 TYPED = "typed-s3cret-f00d"
 RULES = [
@@ -30,7 +34,9 @@ TARGETS = [
     target("relayed-plain", 6, "off"),
     target("wrong", 7, credential="wrong"),
     target("masked", 8, credential="app"),
+    target("watched", 9, "off", credential="app"),
 ]
+DETECTORS = [{"name": "cards", "targets": "watched", "detect": ["card"], "then": "redact"}]
 OTHERS = 12  # an address that no target covers
 READ = "SELECT owner FROM accounts WHERE id = 1"
 WHO = "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1), (SELECT VARIABLE_VALUE <> '' FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'SSL_CIPHER')"  # noqa: E501
@@ -53,7 +59,8 @@ def here(files: Path) -> Iterator[MysqlWorld]:
     credentials = [
         {"name": name, "user": "app" if name == "wrong" else name, "file": str(files / name)} for name in secrets
     ]
-    with world({"targets": TARGETS, "credentials": credentials, "rules": RULES, "masks": MASKS}) as made:
+    policy = {"targets": TARGETS, "credentials": credentials, "rules": RULES, "masks": MASKS, "detectors": DETECTORS}
+    with world(policy) as made:
         (files / "ca.pem").write_text(made.agent.hostagent("ca"))
         yield made
 
@@ -128,9 +135,14 @@ def test_nothing_of_a_text_runs_when_one_statement_of_it_is_denied(here: MysqlWo
 
 
 @pytest.mark.parametrize("tls", ["off", "verify"])
-@pytest.mark.parametrize("driver", ["pymysql", "mysqlclient", "connector", "asyncmy"])
+@pytest.mark.parametrize("driver", ["pymysql", "mysqlclient", "connector", "asyncmy", "aiomysql", "mysql2"])
 def test_stock_drivers(here: MysqlWorld, files: Path, driver: str, tls: str) -> None:
-    done = here.python("mysql_forms.py", driver, address(2), files / "ca.pem" if tls == "verify" else "off")
+    ca = files / "ca.pem" if tls == "verify" else "off"
+    if driver == "mysql2":
+        env = {**os.environ, "NODE_PATH": str(NODE / "node_modules")}
+        done = here.governed("node", CLIENTS / "mysql2_forms.js", address(2), ca, env=env)
+    else:
+        done = here.python("mysql_forms.py", driver, address(2), ca)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer.pop("read") == [["ada"]]
@@ -139,12 +151,24 @@ def test_stock_drivers(here: MysqlWorld, files: Path, driver: str, tls: str) -> 
     assert "denied by policy: tables stay" in text
     expected = {
         "within": [[1]], "after": [[0]], "call": [[1], [2]], "big": 20_000_000, "still": answer.get("still"),
-        "change_user": 1047, "prepared": [[1, "ada"], [2, "bob"]], "long": [[17_000_000]],
+        "change_user": "mysql", "compressed": "OFF", "prepared": [[1, "ada"], [2, "bob"]], "long": [[17_000_000]],
         "encrypted": tls == "verify",
     }  # fmt: skip
     assert answer == {name: expected[name] for name in answer}
     if driver == "connector":
         assert answer["still"] == [["bob"]]
+
+
+@pytest.mark.parametrize("mapper", ["sqlalchemy", "django"])
+def test_an_application_with_a_mapper_finds_what_it_finds_without_us(here: MysqlWorld, mapper: str) -> None:
+    answers = []
+    for run in (here.direct, here.governed):
+        here.mariadb.sql("DROP TABLE IF EXISTS shop.orm_pet, shop.orm_owner")
+        done = run(sys.executable, "-I", CLIENTS / "mysql_orm.py", mapper, address(6))
+        assert done.returncode == 0, done.stderr
+        answers.append(json.loads(done.stdout))
+    assert answers[0] == answers[1]
+    assert len(answers[0]["rows"]) == 2 and answers[0]["count"] == 2
 
 
 def test_compression_is_declined_and_the_client_goes_on(here: MysqlWorld) -> None:
@@ -231,6 +255,33 @@ def test_a_client_kills_what_it_has_running_itself(here: MysqlWorld) -> None:
     answer = json.loads(done.stdout)
     assert answer.pop("long") in (1, 1317)  # SLEEP says 1 where it was interrupted
     assert answer == {"stranger": 1142, "far": 1142, "near": 0, "after": 7}
+
+
+def test_what_a_detector_finds_does_not_reach_the_client(here: MysqlWorld) -> None:
+    text = "SELECT CONCAT('paid by ', '41111111', '11111111'), 7, seq FROM seq_1_to_300"
+    done = here.mysql(9, text)
+    assert done.stdout.splitlines()[0] == f"paid by {'*' * 16}\t7\t1", done.stderr
+    assert "4111" not in done.stdout and done.stdout.count("\n") == 300
+    (decided,) = here.decided(text)
+    assert here.finished(decided["unmapped"]["decision"])["unmapped"]["detected"] == {"card": 300}
+    (packets,) = here.wire(9, [("prepared", text)])
+    assert "*" * 16 in str(packets) and "4111111111111111" not in str(packets)
+    error = here.mysql(9, "SELECT CAST(CONCAT('41111111', '11111111x') AS DATE), JSON_EXTRACT('x', '4111111111111111')")
+    assert "4111111111111111" not in error.stdout + error.stderr
+    assert "4111111111111111" in here.mysql(2, text).stdout
+
+
+def test_a_file_of_the_client_goes_where_its_statement_says(here: MysqlWorld, files: Path) -> None:
+    (files / "rows.csv").write_text("".join(f"{number},loaded\n" for number in range(1000, 60_000)))
+    text = f"LOAD DATA LOCAL INFILE '{files}/rows.csv' INTO TABLE scratch FIELDS TERMINATED BY ','"
+    done = here.mysql(2, text, "SELECT COUNT(*) FROM scratch WHERE note = 'loaded'", arguments=["--local-infile=1"])
+    assert done.stdout == "59000\n", done.stderr
+    (decided,) = here.decided(text)
+    flow = decided["unmapped"]["flow"]
+    shown = here.agent.hostagent("sessions", "show", flow, "--state-dir", here.agent.state)
+    size, digest = (files / "rows.csv").stat().st_size, hashlib.sha256((files / "rows.csv").read_bytes()).hexdigest()
+    assert f"{size} bytes, SHA-256 {digest}" in shown
+    assert here.mariadb.sql("DELETE FROM shop.scratch WHERE note = 'loaded'; SELECT COUNT(*) FROM shop.scratch") == "0"
 
 
 def test_a_mask_is_put_into_the_statement(here: MysqlWorld) -> None:

@@ -15,7 +15,12 @@ from tests.e2e.mysql_world import PORT, MysqlWorld, address, target, world
 
 pytestmark = pytest.mark.timeout(300)
 
-ORDERS, UNLISTED = 2, 12
+ORDERS, SHARED, UNLISTED = 2, 5, 12
+EITHER = [  # on whatever port
+    {"name": f"any-{protocol}", "protocol": protocol, "tls": {"upstream": "off"},
+     "match": {"addresses": [f"10.77.0.{SHARED}/32"]}}
+    for protocol in ("mysql", "postgres")
+]  # fmt: skip
 BLOCKED = [
     (how, text.replace("\\n", "\n"))
     for line in (Path(__file__).parent / "mysql" / "blocked.sql").read_text(encoding="utf-8").splitlines()
@@ -60,7 +65,7 @@ SELECT * FROM shop.scratch ORDER BY id, note;
 def policy() -> dict[str, object]:
     """Reads and writes of one database, transactions, and what a session needs."""
     return {
-        "targets": [target("orders", ORDERS, "off")],
+        "targets": [target("orders", ORDERS, "off"), *EITHER],
         "rules": [{
             "name": "work", "actors": "*", "targets": "*",
             "allow": {
@@ -117,5 +122,16 @@ def test_a_destination_without_a_target_is_denied_reported_and_drafted(here: Mys
     text = here.agent.hostagent("policy", "suggest", "--state-dir", here.agent.state)
     (target_,) = YAML(typ="safe").load(text)["targets"]
     assert target_["protocol"] == "mysql"
+    assert "waited for its server" in text
     assert target_["match"] == {"addresses": [f"{address(UNLISTED)}/32"], "ports": [PORT]}
     assert "#     allow:" in text
+
+
+def test_a_target_is_found_by_what_its_client_speaks_on_any_port(here: MysqlWorld) -> None:
+    done = here.mysql(SHARED, "SELECT 'by silence'")
+    assert done.stdout == "by silence\n", done.stderr
+    (decided,) = here.decided("SELECT 'by silence'")
+    assert decided["unmapped"]["target"] == "any-mysql"
+    here.psql(f"host={address(SHARED)} port={PORT} dbname=x user=x", "SELECT 1;")  # of a server that is none of its own
+    opened = [e["unmapped"]["target"] for e in here.events() if e["metadata"]["event_code"] == "flow_opened"]
+    assert "any-postgres" in opened

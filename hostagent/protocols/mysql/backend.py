@@ -1,8 +1,9 @@
 """The server's direction after the login: its answers are read as far as is needed to know where they end.
 
 Nothing is rebuilt but OK and ERR packets, where the client must not see all of them. Headers are scanned; a chunk in
-which all passes goes out as that chunk. Rows stream through in slices whatever their size; of other packets each is
-looked at when it is whole. What the awaited answer does not have is a `PeerError`.
+which all passes goes out as that chunk. Rows stream through in slices whatever their size, unless something in them is
+looked at (`rows.py`); of other packets each is looked at when it is whole. What the awaited answer does not have is a
+`PeerError`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,8 @@ from __future__ import annotations
 from typing import Final
 
 from hostagent.errors import PeerError
-from hostagent.protocols.base import Leg
-from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql import results
+from hostagent.protocols.mysql.change_user import Relogin
 from hostagent.protocols.mysql.conversation import Conversation
 from hostagent.protocols.mysql.denial import DENIED, Refused
 from hostagent.protocols.mysql.packets import (
@@ -26,7 +26,10 @@ from hostagent.protocols.mysql.packets import (
     length_at,
     packet,
 )
+from hostagent.protocols.mysql.row_reader import OLD_EOF, RowReader
+from hostagent.protocols.mysql.rows import Rows
 from hostagent.protocols.mysql.statements import Awaited, Expected
+from hostagent.protocols.mysql.upload import Upload
 
 _FIRST: Final = 0  # of an answer, or of a further result of it
 _COLUMNS: Final = 1  # column definitions, `_count` of them
@@ -38,24 +41,18 @@ _PREPARED_COLUMNS: Final = 6
 _PREPARED_COLUMNS_END: Final = 7
 _FIELDS: Final = 8
 _ENDS: Final = frozenset({_COLUMNS_END, _PARAMETERS_END, _PREPARED_COLUMNS_END})
-_OLD_EOF: Final = 9  # bytes that an EOF packet has less than
+ERR_HEAD: Final = 9  # bytes of an ERR before its text: number, SQLSTATE
 
 
-class Backend:
+class Backend(RowReader):
     """Reads the server's bytes; `feed` may be called with any chunks. `sequence`: of the last packet that was seen."""
 
     def __init__(self, conversation: Conversation) -> None:
-        self._conversation = conversation
-        self._session = conversation.session
-        self._inbox = Inbox()
+        super().__init__(conversation)
         self._part = _FIRST
         self._count = 0  # definitions that are still to come
         self._columns = 0  # of a prepared statement, while its parameters are told
-        self._start = 0  # of what passes and was not put out yet
-        self._left = 0  # bytes of a row whose header was read and which streams through
-        self._continued = False  # the next packet goes on with a row
-        self._cut: Refused | None = None
-        self.sequence = 0
+        self._types: list[int] = []  # of the columns of a result, where its rows are looked at
 
     def began(self) -> None:
         """An answer to the client is awaited from here on."""
@@ -85,38 +82,6 @@ class Backend:
         if self._left:
             inbox.need = 1
 
-    def cut_off(self, refused: Refused) -> None:
-        """End the session with this error as soon as the row that is on its way is whole. Raises it then."""
-        self._cut = refused
-        self._finish_row(refused)
-
-    def _finish_row(self, refused: Refused) -> None:
-        inbox = self._inbox
-        inbox.need = 1
-        if inbox.ready():
-            self._start = inbox.pos
-            while (self._left or self._continued) and inbox.pos < len(inbox.data):
-                if self._left:
-                    self._go_on()
-                elif len(inbox.data) - inbox.pos >= HEADER_SIZE:
-                    length = length_at(inbox.data, inbox.pos)
-                    self.sequence = inbox.data[inbox.pos + 3]
-                    self._continued = length == MAX_PAYLOAD
-                    inbox.pos += HEADER_SIZE
-                    self._left = length
-                else:
-                    inbox.need = HEADER_SIZE
-                    break
-            self._pass(inbox.data, inbox.pos)
-        if not self._left and not self._continued:
-            raise refused
-
-    def _go_on(self) -> None:
-        inbox = self._inbox
-        step = min(self._left, len(inbox.data) - inbox.pos)
-        self._left -= step
-        inbox.pos += step
-
     # --- scanning ---------------------------------------------------------------------------------------------
 
     def _scan(self, data: bytes, pos: int, end: int) -> None:
@@ -127,8 +92,10 @@ class Backend:
             question = expected is not None and expected.question is not None
             inbox.need = HEADER_SIZE
             if self._part == _ROWS and not question:
-                inbox.pos = pos = self._rows(data, pos, end)
-                inbox.need = HEADER_SIZE if self._continued else HEADER_SIZE + 1
+                if expected is None or expected.run is None:
+                    raise PeerError("a row from the server that nothing asked for")
+                inbox.pos = pos = self._rows(expected.run, data, pos, end)
+                inbox.need = self._needs
             if self._left or end - pos < inbox.need:
                 return
             length = length_at(data, pos)
@@ -138,41 +105,14 @@ class Backend:
             if after > end:
                 inbox.need = after - pos
                 return
-            self.sequence = data[pos + 3]
+            sequence = data[pos + 3]
             self._whole(expected, data, pos, after)
+            self.sequence = sequence
             inbox.pos = pos = after
-
-    def _rows(self, data: bytes, pos: int, end: int) -> int:
-        """Count the rows from `pos` on; gives the position after the last that is there."""
-        expected = self._conversation.expected
-        if expected is None or expected.run is None:
-            raise PeerError("a row from the server that nothing asked for")
-        ends_below = MAX_PAYLOAD if self._conversation.deprecate_eof else _OLD_EOF
-        rows = total = 0
-        continued = self._continued
-        while end - pos > HEADER_SIZE or (continued and end - pos == HEADER_SIZE):
-            length = length_at(data, pos)
-            if not continued:
-                first = data[pos + HEADER_SIZE]
-                if first == ERR or (first == EOF and length < ends_below):
-                    break
-                if not length:
-                    raise PeerError("a row of impossible length from the server")
-                rows += 1
-            self.sequence = data[pos + 3]
-            total += length
-            continued = length == MAX_PAYLOAD
-            pos += HEADER_SIZE + length
-        self._continued = continued
-        if pos > end:
-            self._left, pos = pos - end, end
-        expected.run.rows += rows
-        expected.run.bytes += total
-        return pos
 
     def _whole(self, expected: Expected | None, data: bytes, pos: int, after: int) -> None:
         """Take the packet in `data[pos:after]`."""
-        plain = expected is not None and expected.question is None and not self._session.sealed
+        plain = expected is not None and expected.question is None and not self._looks
         if plain and self._part == _COLUMNS and data[pos + HEADER_SIZE] != ERR:
             self._defined()
             return
@@ -187,12 +127,31 @@ class Backend:
                 self._conversation.expected = None
                 self._state(expected.question.state, True)
                 expected.question.done()
+        elif expected.login is not None:
+            self._pass(data, pos)
+            self._start = after
+            self._logging_in(expected, expected.login, data[pos + 3], payload)
         else:
             replacement = self._packet(expected, payload)
             if replacement is not None:
                 self._pass(data, pos)
                 self._put(packet(data[pos + 3], replacement))
                 self._start = after
+
+    def _logging_in(self, expected: Expected, login: Relogin, sequence: int, payload: bytes) -> None:
+        answer = login.take(sequence, payload)
+        if answer is not None:
+            self._session.to_upstream.append(answer)
+            return
+        expected.login = None
+        if payload[0] == OK:
+            ok = results.read_ok(payload)
+            payload = ok.bare()
+            self._state(ok.state, True)
+            self._done(expected)
+        else:
+            payload = self._failed(expected, payload) or payload
+        self._put(login.told(payload))
 
     # --- what the packets say ---------------------------------------------------------------------------------
 
@@ -204,18 +163,23 @@ class Backend:
         if part == _FIRST:
             return self._begun(expected, payload)
         if part == _COLUMNS:
+            self._column(expected, payload)
             self._defined()
+            if self._part != _COLUMNS:
+                self._all_defined(expected)
         elif part == _ROWS:
             return self._rows_end(expected, payload)
         elif part == _FIELDS:
-            if (first == EOF and len(payload) < _OLD_EOF) or (first == EOF and self._conversation.deprecate_eof):
+            if (first == EOF and len(payload) < OLD_EOF) or (first == EOF and self._conversation.deprecate_eof):
                 self._done(expected)
         elif part in _ENDS:
-            if first != EOF or len(payload) >= _OLD_EOF:
+            if first != EOF or len(payload) >= OLD_EOF:
                 raise PeerError("definitions from the server that do not end")
             self._definitions_end(expected, payload)
             return _no_warnings(payload) if self._session.sealed else None
         else:
+            if part == _PREPARED_COLUMNS:
+                self._column(expected, payload)
             self._prepared_defined(expected)
         return None
 
@@ -238,12 +202,41 @@ class Backend:
             self._done(expected)
             return None
         if first == LOCAL_INFILE:
-            raise Refused(DENIED, "the server asked for a file of the client, which was not offered")
+            self._file_asked(expected, payload)
+            return None
         self._count, pos = lenenc(payload, 0)
         if pos != len(payload) or not self._count:
             raise PeerError("a result of another form from the server")
         self._part = _COLUMNS
+        self._begin_columns(expected)
         return None
+
+    def _file_asked(self, expected: Expected, payload: bytes) -> None:
+        name = None if expected.run is None else expected.run.file
+        if name is None or payload[1:] != name.encode(self._conversation.settings.codec, "replace"):
+            raise Refused(DENIED, "the server asked for a file of the client that no statement names")
+        assert expected.run is not None
+        expected.run.file = None
+        self._conversation.upload = Upload(name)
+
+    def _begin_columns(self, expected: Expected) -> None:
+        self._types = []
+        if expected.promise is not None:
+            expected.promise.begin(self._count)
+
+    def _column(self, expected: Expected, payload: bytes) -> None:
+        """A column's definition, where rows are looked at or masks are in force."""
+        session = self._session
+        definition = self._conversation.definitions.read(payload, session.masks)
+        self._types.append(definition.type)
+        if expected.promise is not None:
+            expected.promise.column(definition)
+
+    def _all_defined(self, expected: Expected) -> None:
+        run, promise, net = expected.run, expected.promise, self._conversation.net
+        constants = () if promise is None else promise.constants()
+        if run is not None:
+            run.looked = Rows(self._types, constants, run.binary, net) if constants or net is not None else None
 
     def _defined(self) -> None:
         self._count -= 1
@@ -257,7 +250,10 @@ class Backend:
             self._state(ok.state, expected.run is None or expected.run.lexical)
         self._result_ended(expected, ok.status)
         if self._session.sealed:
-            return ok._replace(warnings=0, info=b"").encode()
+            return ok.bare()
+        net = self._conversation.net
+        if net is not None and ok.info and (info := net.text(ok.info)) != ok.info:
+            return payload.replace(ok.info, info, 1)
         return ok.encode() if ok.status & results.STATE_CHANGED and not self._conversation.tracks else None
 
     def _rows_end(self, expected: Expected, payload: bytes) -> bytes | None:
@@ -269,6 +265,8 @@ class Backend:
     def _result_ended(self, expected: Expected, status: int) -> None:
         if status & results.MORE_RESULTS and expected.awaited == Awaited.RESULTS:
             self._part = _FIRST
+            if expected.promise is not None:
+                expected.promise.ended()
         else:
             self._done(expected)
 
@@ -291,6 +289,9 @@ class Backend:
         assert statement is not None
         statement.id, statement.parameters = prepared.id, prepared.parameters
         self._columns = prepared.columns
+        self._types = []
+        if expected.promise is not None and prepared.columns:
+            expected.promise.begin(prepared.columns)
         if prepared.parameters:
             self._count, self._part = prepared.parameters, _PARAMETERS
         elif prepared.columns:
@@ -319,7 +320,10 @@ class Backend:
         if expected.run is not None and expected.run.lexical:
             expected.asks_again = True  # an error says nothing of settings
         self._done(expected)
-        return results.withheld_err(payload) if self._session.sealed else None
+        if self._session.sealed:
+            return results.withheld_err(payload)
+        net = self._conversation.net
+        return None if net is None else payload[:ERR_HEAD] + net.text(payload[ERR_HEAD:])
 
     def _done(self, expected: Expected) -> None:
         """The answer is whole."""
@@ -334,21 +338,14 @@ class Backend:
         if expected.asks_again or (run is not None and run.tracking):
             conversation.ask_settings()
 
+    @property
+    def _looks(self) -> bool:
+        """Whether more is looked at than where answers end."""
+        return self._session.sealed or self._conversation.net is not None
+
     def _state(self, state: bytes, expected: bool) -> None:
         if state:
             self._conversation.settings.tracked(state, expected)
-
-    # --- passing on -------------------------------------------------------------------------------------------
-
-    def _pass(self, data: bytes, stop: int) -> None:
-        """Hand over `data[_start:stop]`."""
-        start, self._start = self._start, stop
-        if stop > start:
-            self._put(data if start == 0 and stop == len(data) else data[start:stop])
-
-    def _put(self, piece: bytes) -> None:
-        self._session.to_client.append(piece)
-        self._session.captured.append((Leg.UPSTREAM, piece))
 
 
 def _no_warnings(payload: bytes) -> bytes:

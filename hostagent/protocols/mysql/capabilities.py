@@ -11,6 +11,7 @@ from typing import Final
 
 MYSQL: Final = 1  # CLIENT_LONG_PASSWORD; clear in a greeting: MariaDB, with 32 more flags
 CONNECT_WITH_DB: Final = 1 << 3
+LOCAL_FILES: Final = 1 << 7  # a file of the client's passes for the statement that names it alone
 PROTOCOL_41: Final = 1 << 9
 COMPRESSION: Final = (1 << 5) | (1 << 26)  # zlib, zstd: clients that were not offered it leave it off, but for one
 SSL: Final = 1 << 11
@@ -30,11 +31,11 @@ _MULTI_RESULTS: Final = (1 << 17) | (1 << 18)  # of texts, and of prepared state
 _EXPIRED_PASSWORDS: Final = 1 << 22
 
 UNDERSTOOD: Final = (
-    MYSQL | _LITTLE | CONNECT_WITH_DB | PROTOCOL_41 | TRANSACTIONS | SECURE_CONNECTION | MULTI_STATEMENTS
+    MYSQL | _LITTLE | CONNECT_WITH_DB | LOCAL_FILES | PROTOCOL_41 | TRANSACTIONS | SECURE_CONNECTION | MULTI_STATEMENTS
     | _MULTI_RESULTS | PLUGIN_AUTH | CONNECT_ATTRS | PLUGIN_AUTH_LENENC | _EXPIRED_PASSWORDS | SESSION_TRACK
     | DEPRECATE_EOF
 )  # fmt: skip
-# not: COMPRESS, LOCAL_FILES, OPTIONAL_RESULTSET_METADATA, ZSTD, QUERY_ATTRIBUTES, MULTI_FACTOR, PROGRESS, and all of
+# not: COMPRESS, OPTIONAL_RESULTSET_METADATA, ZSTD, QUERY_ATTRIBUTES, MULTI_FACTOR, PROGRESS, and all of
 # MariaDB's own 32 (bulk operations, extended metadata, cached metadata, …)
 
 NEEDED_OF_SERVER: Final = PROTOCOL_41 | SECURE_CONNECTION | PLUGIN_AUTH | SESSION_TRACK

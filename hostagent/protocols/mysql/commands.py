@@ -24,6 +24,7 @@ class Treatment:
     PASSED: Final = 6
     RESET: Final = 7  # passed; then settings are asked for anew
     QUIT: Final = 8
+    LOGIN: Final = 9  # the session begins anew, in a database that is decided on
 
 
 QUIT: Final = 0x01
@@ -34,6 +35,7 @@ STATISTICS: Final = 0x09
 PROCESS_INFO: Final = 0x0A
 PROCESS_KILL: Final = 0x0C
 PING: Final = 0x0E
+CHANGE_USER: Final = 0x11
 STMT_PREPARE: Final = 0x16
 STMT_EXECUTE: Final = 0x17
 STMT_SEND_LONG_DATA: Final = 0x18
@@ -47,7 +49,7 @@ NAMES: Final = {
     0x05: "COM_CREATE_DB", 0x06: "COM_DROP_DB", 0x07: "COM_REFRESH", 0x08: "COM_SHUTDOWN",
     STATISTICS: "COM_STATISTICS", PROCESS_INFO: "COM_PROCESS_INFO", 0x0B: "COM_CONNECT",
     PROCESS_KILL: "COM_PROCESS_KILL", 0x0D: "COM_DEBUG", PING: "COM_PING", 0x0F: "COM_TIME",
-    0x10: "COM_DELAYED_INSERT", 0x11: "COM_CHANGE_USER", 0x12: "COM_BINLOG_DUMP", 0x13: "COM_TABLE_DUMP",
+    0x10: "COM_DELAYED_INSERT", CHANGE_USER: "COM_CHANGE_USER", 0x12: "COM_BINLOG_DUMP", 0x13: "COM_TABLE_DUMP",
     0x14: "COM_CONNECT_OUT", 0x15: "COM_REGISTER_SLAVE", STMT_PREPARE: "COM_STMT_PREPARE",
     STMT_EXECUTE: "COM_STMT_EXECUTE", STMT_SEND_LONG_DATA: "COM_STMT_SEND_LONG_DATA", STMT_CLOSE: "COM_STMT_CLOSE",
     STMT_RESET: "COM_STMT_RESET", 0x1B: "COM_SET_OPTION", STMT_FETCH: "COM_STMT_FETCH", 0x1D: "COM_DAEMON",
@@ -65,6 +67,7 @@ TREATMENTS: Final = {
     PROCESS_INFO: Treatment.NAMED,
     PROCESS_KILL: Treatment.NAMED,
     PING: Treatment.PASSED,
+    CHANGE_USER: Treatment.LOGIN,
     STMT_PREPARE: Treatment.TEXT,
     STMT_EXECUTE: Treatment.EXECUTE,
     STMT_SEND_LONG_DATA: Treatment.STATEMENT,
@@ -75,7 +78,7 @@ TREATMENTS: Final = {
 }
 
 WHY_REFUSED: Final = {
-    0x11: "another user's session is a connection of its own: open one",  # CHANGE_USER
+    CHANGE_USER: "another user's session is a connection of its own: open one",  # where no credential is held
     0x1B: "whether texts may hold several statements is settled when a session begins",  # SET_OPTION
 }
 
@@ -83,7 +86,7 @@ ANSWERS: Final = {
     INIT_DB: Awaited.STATUS, QUERY: Awaited.RESULTS, FIELD_LIST: Awaited.FIELDS, STATISTICS: Awaited.LINE,
     PROCESS_INFO: Awaited.RESULTS, PROCESS_KILL: Awaited.STATUS, PING: Awaited.STATUS, STMT_PREPARE: Awaited.PREPARED,
     STMT_EXECUTE: Awaited.RESULTS, STMT_RESET: Awaited.STATUS, STMT_FETCH: Awaited.ROWS,
-    RESET_CONNECTION: Awaited.STATUS,
+    RESET_CONNECTION: Awaited.STATUS, CHANGE_USER: Awaited.STATUS,
 }  # fmt: skip
 UNANSWERED: Final = frozenset({QUIT, STMT_SEND_LONG_DATA, STMT_CLOSE})
 
@@ -95,7 +98,7 @@ def name_of(kind: int) -> str:
 
 def as_text(kind: int, body: bytes, codec: str) -> str:
     """The statement that says what a command without a text does. Raises PeerError or UnicodeDecodeError."""
-    if kind == INIT_DB:
+    if kind in (INIT_DB, CHANGE_USER):
         return f"USE {_quoted(body.decode(codec))}"
     if kind == FIELD_LIST:
         return f"SHOW COLUMNS FROM {_quoted(nul_bytes(body, 0)[0].decode(codec))}"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from hostagent.errors import PeerError
 from hostagent.protocols.base import Finished, LookedUp, Session
 from hostagent.protocols.mysql import capabilities as can
+from hostagent.protocols.mysql.change_user import Relogin
 from hostagent.protocols.mysql.config import Limits
+from hostagent.protocols.mysql.net import Net
 from hostagent.protocols.mysql.question import Question
+from hostagent.protocols.mysql.sealed import Definitions
 from hostagent.protocols.mysql.settings import PROBE, TRACK, Settings
 from hostagent.protocols.mysql.statements import Awaited, Expected, Run, Statements
+from hostagent.protocols.mysql.upload import Upload
 from hostagent.values.decision import Outcome
 
 LOST = "08S01"  # SQLSTATE of what was cut off
@@ -28,7 +32,10 @@ class Conversation:
         self.deprecate_eof = False
         self.tracks = False
         self.closed = False
-        self.watched = False  # results are to be looked through, which is not done here
+        self.net: Net | None = None
+        self.upload: Upload | None = None  # is on its way
+        self.relogin: Relogin | None = None  # where we hold the credential
+        self.definitions = Definitions()
 
     def began(self, client_flags: int, flags: int) -> None:
         """What was agreed on: by the client, and with the server."""
@@ -73,7 +80,8 @@ class Conversation:
     def finish(self, run: Run) -> None:
         """Report what a decision has come to; of a cursor after each FETCH, with what it gave in all."""
         run.told = True
-        self.session.commands.append(Finished(run.decision_id, Outcome(run.rows, run.bytes, run.error)))
+        detected = (self.net.taken() or None) if self.net is not None else None
+        self.session.commands.append(Finished(run.decision_id, Outcome(run.rows, run.bytes, run.error, detected)))
 
     def abandon(self) -> None:
         """The session ends: report what is still outstanding as cut off, and take nothing more."""

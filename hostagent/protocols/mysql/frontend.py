@@ -11,73 +11,33 @@ import re
 
 from hostagent.approvals.values import Bound
 from hostagent.errors import PeerError
-from hostagent.protocols.base import AskHuman, Cancel, Close, Decide, Finished, Leg, Phase, Request, Rule
-from hostagent.protocols.inbox import Inbox
+from hostagent.protocols.base import AskHuman, Cancel, Close, Decide, Leg, Phase, Request, Rule
 from hostagent.protocols.mysql import commands
 from hostagent.protocols.mysql.approval import bound_values
-from hostagent.protocols.mysql.backend import Backend
 from hostagent.protocols.mysql.commands import Treatment
-from hostagent.protocols.mysql.conversation import Conversation
+from hostagent.protocols.mysql.decider import EXECUTE_HEAD, NOT_MASKED, OTHER_MODE, OUTDATED, READ_ONLY_CURSOR, Decider
 from hostagent.protocols.mysql.denial import (
-    DENIED,
     TOO_MANY,
     UNKNOWN_COMMAND,
     UNKNOWN_STATEMENT,
     Denial,
-    err,
     not_approved,
     unreadable,
 )
 from hostagent.protocols.mysql.packets import HEADER_SIZE, MAX_PAYLOAD, length_at, packet
-from hostagent.protocols.mysql.passage import Passage
-from hostagent.protocols.mysql.settings import may_change, may_stop_tracking
-from hostagent.protocols.mysql.statements import Expected, Run, Statement
-from hostagent.values.decision import Decision, Outcome, Ruling, Verdict
+from hostagent.protocols.mysql.statements import Expected, Statement
+from hostagent.protocols.mysql.upload import Upload
+from hostagent.values.decision import Decision, Ruling, Verdict
 
 MAX_SMALL = 64 << 10  # bytes of a command that is neither a text nor an execute
-EXECUTE_HEAD = 10  # command, statement id, flags, iteration count
-READ_ONLY_CURSOR = 0x01
 _KILL = re.compile(r"\s*KILL\s+(?:(?:HARD|SOFT)\s+)?(?:(?:QUERY|CONNECTION)\s+)?([0-9]{1,18})\s*;?\s*", re.IGNORECASE)
-NAMED = frozenset(kind for kind, treatment in commands.TREATMENTS.items() if treatment == Treatment.NAMED)
+_BEFORE_KILL = " \t\n\v\f\rkK"  # nearly every text is told from one by its first character
 
 NO_CURSOR = Denial(1421, "HY000", "the statement has no open cursor")
-OUTDATED = Denial(
-    1615, "HY000", "the statement was masked by another policy or another catalog than those of now: prepare it again"
-)
-OTHER_MODE = Denial(
-    1615,
-    "HY000",
-    "the statement was prepared under another sql_mode or character set than those of now: prepare it again",
-)
-NOT_MASKED = Denial(*DENIED, "denied by policy: columns are masked here, and this statement was not rewritten")
-NOT_WATCHED = Denial(*DENIED, "denied by policy: results are to be looked through here, which is not done for MySQL")
-NOT_ENCODABLE = Denial(1300, "HY000", "the masked statement cannot be written in the session's character set")
 
 
-class Asked:
-    """A command whose decision is awaited. It still stands in the inbox. `statement`: what it prepares or runs."""
-
-    __slots__ = ("kind", "request", "statement")
-
-    def __init__(self, kind: int, request: Request, statement: Statement | None) -> None:
-        self.kind = kind
-        self.request = request
-        self.statement = statement
-
-
-class Frontend:
+class Frontend(Decider):
     """Reads the client's commands. `run` after bytes came, or an answer ended."""
-
-    def __init__(self, conversation: Conversation, inbox: Inbox, backend: Backend) -> None:
-        self._conversation = conversation
-        self._session = conversation.session
-        self._inbox = inbox
-        self._backend = backend
-        self._passage = Passage(conversation.session, inbox)
-        self._denial: Denial | None = None  # of the command that is being dropped
-        self._asked: Asked | None = None
-        self._held: Decision | None = None  # a human is to be asked once the command is whole
-        self._number = 0
 
     @property
     def held(self) -> bool:
@@ -85,6 +45,8 @@ class Frontend:
         if self._asked is not None:
             return self._held is None
         busy = self._conversation.expected is not None and not self._passage.active
+        if self._conversation.upload is not None:
+            return False
         return busy and len(self._inbox) > self._conversation.limits.early
 
     def run(self) -> None:
@@ -93,12 +55,29 @@ class Frontend:
             self._gather(self._held)
             return
         while not self._conversation.closed:
-            if self._passage.active:
+            if self._conversation.upload is not None:
+                if not self._uploaded(self._conversation.upload):
+                    return
+            elif self._passage.active:
                 if not self._inbox.ready() or not self._passage.go_on():
                     return
                 self._dropped()
             elif self._asked is not None or self._conversation.expected is not None or not self._step():
                 return
+
+    def _uploaded(self, upload: Upload) -> bool:
+        """Pass on what is there of the client's file; whether that was the rest."""
+        inbox = self._inbox
+        inbox.need = HEADER_SIZE if upload.between else 1
+        if not inbox.ready():
+            return False
+        start = inbox.pos
+        inbox.pos = upload.take(inbox.data, start)
+        self._session.to_upstream.append(inbox.data[start : inbox.pos])
+        if upload.done:
+            self._conversation.upload = None
+            self._session.captured.append((Leg.CLIENT, packet(0, bytes((commands.QUERY,)) + upload.told().encode())))
+        return upload.done
 
     def decided(self, request: Request, decision: Decision) -> None:
         """The answer to the question that is out."""
@@ -112,8 +91,6 @@ class Frontend:
             self._capture(asked, decision.ruling.text)
             if not decision.forwards:
                 self._deny(not_approved(decision))
-            elif self._conversation.watched:
-                self._deny(NOT_WATCHED)
             else:
                 self._forward(asked, decision)
         self.run()
@@ -193,7 +170,7 @@ class Frontend:
             self._ask(
                 kind, phase, text, Statement(text, self._conversation.settings) if phase is Phase.PREPARE else None
             )
-            if phase is Phase.EXECUTE and (killed := _KILL.fullmatch(text)) is not None:
+            if phase is Phase.EXECUTE and text[:1] in _BEFORE_KILL and (killed := _KILL.fullmatch(text)) is not None:
                 self._look_for_own(int(killed[1]))
         return True
 
@@ -253,6 +230,8 @@ class Frontend:
             conversation.abandon()
         elif treatment == Treatment.NAMED:
             self._named(kind, body)
+        elif treatment == Treatment.LOGIN:
+            self._change_user(body)
         elif kind == commands.STATISTICS and self._session.sealed:
             self._deny(NOT_MASKED)
         elif treatment == Treatment.FETCH:
@@ -277,6 +256,17 @@ class Frontend:
         self._ask(kind, Phase.EXECUTE, text)
         if kind == commands.PROCESS_KILL:
             self._look_for_own(int.from_bytes(body, "little"))
+
+    def _change_user(self, body: bytes) -> None:
+        relogin = self._conversation.relogin
+        request = None if relogin is None else relogin.read(body)
+        if relogin is None or request is None:
+            why = commands.WHY_REFUSED[commands.CHANGE_USER]
+            self._deny(Denial(*UNKNOWN_COMMAND, f"COM_CHANGE_USER is refused here: {why}"))
+        elif request.database:
+            self._named(commands.CHANGE_USER, request.database)
+        else:
+            self._log_in_again(relogin, body, None)
 
     def _look_for_own(self, number: int) -> None:
         """It is a KILL: whether of a session of the same actor at this destination is asked before policy is."""
@@ -311,90 +301,3 @@ class Frontend:
             return
         self._expect(Expected(commands.ANSWERS[commands.STMT_FETCH], statement.cursor))
         self._passage.begin(drop=False)
-
-    def _wait(self, size: int) -> bool:
-        """Whether so many bytes are there; else nothing more is read until they are."""
-        self._inbox.need = size
-        return self._inbox.ready()
-
-    def _body(self, length: int) -> bytes:
-        """The command's bytes behind its number, up to `length` of the payload."""
-        start = self._inbox.pos + HEADER_SIZE
-        return self._inbox.data[start + 1 : start + length]
-
-    # --- deciding ---------------------------------------------------------------------------------------------
-
-    def _ask(self, kind: int, phase: Phase, text: str, statement: Statement | None = None, wire: str = "") -> None:
-        self._number += 1
-        at = self._conversation.settings if statement is None else statement
-        request = Request(self._number, phase, text, at.context, at.schemas, wire, mysql=at.mysql)
-        self._asked = Asked(kind, request, statement)
-        self._session.commands.append(Decide(request))
-
-    def _forward(self, asked: Asked, decision: Decision) -> None:
-        kind, statement, ruling = asked.kind, asked.statement, decision.ruling
-        rewritten = ruling.rewritten
-        unsent = rewritten != asked.request.text and kind in NAMED  # what is sent there is not the text
-        if self._session.sealed and (rewritten is None or unsent):
-            self._withdraw(asked, decision, NOT_MASKED)
-            return
-        if kind == commands.STMT_EXECUTE and statement is not None and statement.sent != rewritten:
-            self._withdraw(asked, decision, OUTDATED)
-            return
-        raw = None
-        if rewritten is not None and kind in (commands.QUERY, commands.STMT_PREPARE):
-            try:
-                raw = rewritten.encode(self._conversation.settings.codec)
-            except UnicodeEncodeError:
-                self._withdraw(asked, decision, NOT_ENCODABLE)
-                return
-        self._send(asked, Run(decision.id, may_change(ruling), may_stop_tracking(ruling)), raw, rewritten)
-
-    def _send(self, asked: Asked, run: Run, raw: bytes | None, rewritten: str | None) -> None:
-        kind, statement = asked.kind, asked.statement
-        if kind == commands.STMT_PREPARE:
-            assert statement is not None
-            statement.sent = rewritten
-            self._expect(Expected(commands.ANSWERS[kind], statement=statement))
-        else:
-            self._expect(Expected(commands.ANSWERS[kind], run))
-        if kind == commands.STMT_EXECUTE and statement is not None:
-            head = self._body(EXECUTE_HEAD)
-            statement.cursor = run if head[4] & READ_ONLY_CURSOR else None
-            statement.long_data = False
-        if raw is not None:
-            self._session.to_upstream.append(packet(0, bytes((kind,)) + raw))
-        self._passage.begin(drop=raw is not None, captured=kind in (commands.QUERY, commands.STMT_PREPARE))
-
-    def _withdraw(self, asked: Asked, decision: Decision, denial: Denial) -> None:
-        if asked.request.phase is Phase.EXECUTE:
-            self._session.commands.append(Finished(decision.id, Outcome(0, 0, denial.sqlstate)))
-        self._deny(denial)
-
-    def _expect(self, expected: Expected) -> None:
-        self._conversation.expected = expected
-        self._backend.began()
-
-    def _deny(self, denial: Denial | None) -> None:
-        """Drop the command; its answer is the denial, or nothing."""
-        inbox = self._inbox
-        if inbox.data[inbox.pos + HEADER_SIZE] == commands.STMT_PREPARE:
-            self._conversation.statements.last = None  # what MariaDB's id -1 would mean
-        self._denial = denial
-        self._passage.begin(drop=True)
-        self._dropped()
-
-    def _dropped(self) -> None:
-        if self._passage.active or self._denial is None:
-            return
-        denial, self._denial = self._denial, None
-        answer = err(self._passage.sequence + 1, denial.number, denial.sqlstate, denial.text)
-        self._session.to_client.append(answer)
-        self._session.captured.append((Leg.UPSTREAM, answer))
-
-    def _capture(self, asked: Asked, text: str | None) -> None:
-        """Keep a text for the recording, also one that is denied, as it may be recorded."""
-        if asked.kind in (commands.QUERY, commands.STMT_PREPARE):
-            shown = asked.request.text if text is None else text
-            raw = shown.encode("utf-8", "replace")
-            self._session.captured.append((Leg.CLIENT, packet(0, bytes((asked.kind,)) + raw)))

@@ -18,6 +18,7 @@ from hostagent.protocols.base import Describe, KeepCancelKey, Leg, StartTls
 from hostagent.protocols.inbox import Inbox
 from hostagent.protocols.mysql import capabilities as can
 from hostagent.protocols.mysql.auth import sha2
+from hostagent.protocols.mysql.change_user import Relogin
 from hostagent.protocols.mysql.client_auth import offered_plugin, own_scramble, welcome
 from hostagent.protocols.mysql.config import MysqlConfig
 from hostagent.protocols.mysql.conversation import Conversation
@@ -152,8 +153,16 @@ class Opening:
         self._to_the_client(bytes((OK, 0, 0)) + status.to_bytes(2, "little") + bytes(2))
         greeting = self._greeting
         assert greeting is not None
+        self._keep_login(greeting)
         own = self._conversation.cancel_key(greeting.connection_id)
         self._session.commands += [KeepCancelKey(own, own), Describe(self._facts())]
+
+    def _keep_login(self, greeting: Greeting) -> None:
+        answer, credential = self._answer, self._config.credential
+        if credential is not None and answer is not None:
+            held = Held(self._config.target, credential, self._tls)
+            flags = self._response(b"", "", b"").flags
+            self._conversation.relogin = Relogin(held, greeting, answer, flags)
 
     # --- the client -------------------------------------------------------------------------------------------
 

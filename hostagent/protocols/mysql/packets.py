@@ -22,6 +22,9 @@ ERR: Final = 0xFF
 
 def packet(sequence: int, payload: bytes) -> bytes:
     """A payload as one packet, or as many as it takes."""
+    size = len(payload)
+    if size < MAX_PAYLOAD:
+        return (size | (sequence & 0xFF) << 24).to_bytes(4, "little") + payload
     parts: list[bytes] = []
     pos = 0
     while True:

@@ -14,22 +14,33 @@ CURSOR_EXISTS: Final = 0x0040
 STATE_CHANGED: Final = 0x4000
 
 
-class Ok(NamedTuple):
+class Ok:
     """An OK packet; `kind` is its first byte, 0xFE behind rows. `state`: what session tracking says, empty for none."""
 
-    kind: int
-    affected: int
-    insert_id: int
-    status: int
-    warnings: int
-    info: bytes
-    state: bytes
+    __slots__ = ("affected", "info", "insert_id", "kind", "state", "status", "warnings")
+
+    def __init__(
+        self, kind: int, affected: int, insert_id: int, status: int, warnings: int, info: bytes, state: bytes
+    ) -> None:
+        self.kind: Final = kind
+        self.affected: Final = affected
+        self.insert_id: Final = insert_id
+        self.status: Final = status
+        self.warnings: Final = warnings
+        self.info: Final = info
+        self.state: Final = state
 
     def encode(self) -> bytes:
         """Its payload without session state."""
-        status = self.status & ~STATE_CHANGED
-        fixed_part = status.to_bytes(2, "little") + self.warnings.to_bytes(2, "little")
-        info = as_lenenc(len(self.info)) + self.info if self.info else b""
+        return self._encoded(self.warnings, self.info)
+
+    def bare(self) -> bytes:
+        """Its payload without words, warnings and session state."""
+        return self._encoded(0, b"")
+
+    def _encoded(self, warnings: int, words: bytes) -> bytes:
+        fixed_part = (self.status & ~STATE_CHANGED | warnings << 16).to_bytes(4, "little")
+        info = as_lenenc(len(words)) + words if words else b""
         return bytes((self.kind,)) + as_lenenc(self.affected) + as_lenenc(self.insert_id) + fixed_part + info
 
 

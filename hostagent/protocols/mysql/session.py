@@ -22,6 +22,7 @@ from hostagent.protocols.mysql.config import MysqlConfig
 from hostagent.protocols.mysql.conversation import Conversation
 from hostagent.protocols.mysql.denial import DENIED, MALFORMED, NETWORK, Refused
 from hostagent.protocols.mysql.frontend import Frontend
+from hostagent.protocols.mysql.net import Net
 from hostagent.protocols.mysql.opening import Opening
 from hostagent.protocols.mysql.packets import HEADER_SIZE, length_at
 from hostagent.values.decision import Decision
@@ -68,8 +69,12 @@ class MysqlSession(Session):
         return len(self._client) > self._config.limits.early
 
     def look_through(self, detector: Detector | None) -> None:
-        """Results of this protocol are not looked through: where they should be, nothing is let through."""
-        self._conversation.watched = detector is not None
+        """Look through rows and messages with these detectors from the next result on."""
+        net = self._conversation.net
+        if detector is None:
+            self._conversation.net = None
+        elif net is None or net.detector is not detector:
+            self._conversation.net = Net(detector)
 
     def client_data(self, data: bytes) -> None:
         """Bytes from the client."""

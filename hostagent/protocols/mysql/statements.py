@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from hostagent.protocols.mysql.change_user import Relogin
 from hostagent.protocols.mysql.question import Question
+from hostagent.protocols.mysql.rows import Rows
+from hostagent.protocols.mysql.sealed import Promise
 from hostagent.protocols.mysql.settings import Settings
 
 
@@ -26,15 +29,19 @@ class Run:
     """What one forwarded decision has produced so far.
 
     `lexical`: running it may change how the next text is read. `tracking`: … or what the server says of such changes.
-    `told`: its end was reported at least once.
+    `told`: its end was reported at least once. `binary`: its rows are; `looked`: how rows are looked at, if they are.
+    `file`: the one that the server may ask the client for, once.
     """
 
-    __slots__ = ("bytes", "decision_id", "error", "lexical", "rows", "told", "tracking")
+    __slots__ = ("binary", "bytes", "decision_id", "error", "file", "lexical", "looked", "rows", "told", "tracking")
 
-    def __init__(self, decision_id: str, lexical: bool, tracking: bool) -> None:
+    def __init__(self, decision_id: str, lexical: bool, tracking: bool, binary: bool = False) -> None:
         self.decision_id = decision_id
         self.lexical = lexical
         self.tracking = tracking
+        self.binary = binary
+        self.looked: Rows | None = None
+        self.file: str | None = None
         self.rows = 0
         self.bytes = 0
         self.error = ""
@@ -113,9 +120,10 @@ LAST: Final = 0xFFFFFFFF  # MariaDB: the statement that was prepared last
 
 
 class Expected:
-    """The answer that is awaited. `question`: it is to one of ours. `asks_again`: settings are asked for after it."""
+    """The answer that is awaited. `question`: it is to one of ours. `asks_again`: settings are asked for after it.
+    `promise`: what it must look like in a sealed session. `login`: what takes it instead."""
 
-    __slots__ = ("asks_again", "awaited", "question", "run", "statement")
+    __slots__ = ("asks_again", "awaited", "login", "promise", "question", "run", "statement")
 
     def __init__(
         self,
@@ -124,8 +132,11 @@ class Expected:
         statement: Statement | None = None,
         question: Question | None = None,
         asks_again: bool = False,
+        promise: Promise | None = None,
     ) -> None:
         self.awaited = awaited
+        self.promise = promise
+        self.login: Relogin | None = None
         self.run = run
         self.statement = statement
         self.question = question

@@ -131,6 +131,9 @@ class Rewritten:
     `forbidden`: relation oid and number of columns that no result may hold unmasked. `lasting`: every name was found.
     `temporary`: the session has temporary relations, which are found first. `pieces`: the text between the literals of
     the client's, where it depends on nothing of them but their places: `literals.pieces`.
+
+    MySQL: `constants`: what each output column shows, as text or NULL, None where that is not known. `derived`: names
+    of what stands for a relation and is none, lower case: a result may give them as its columns' relation.
     """
 
     text: str
@@ -141,6 +144,8 @@ class Rewritten:
     lasting: bool = False
     temporary: bool = False
     pieces: tuple[str, ...] = ()
+    constants: tuple[str | None, ...] = ()
+    derived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +171,7 @@ def result_to_json(result: Result) -> dict[str, Any]:
     forbidden = [list(pair) for pair in result.forbidden]
     flags = [result.lasting, result.temporary]
     known = [list(result.masked), list(result.relations), shape, forbidden, flags, list(result.pieces)]
-    return {"rewritten": [result.text, *known]}
+    return {"rewritten": [result.text, *known, list(result.constants), list(result.derived)]}
 
 
 def result_from_json(data: dict[str, Any]) -> Result:
@@ -178,14 +183,18 @@ def result_from_json(data: dict[str, Any]) -> Result:
         relations, functions, operators, types = data["needs"]
         names = frozenset(Name(str(schema), str(name)) for schema, name in relations)
         return NeedsMore(Needs(names, frozenset(map(str, functions)), frozenset(map(str, operators)), bool(types)))
-    text, masked, oids, shape, forbidden, (lasting, temporary), pieces = data["rewritten"]
+    text, masked, oids, shape, forbidden, (lasting, temporary), pieces, constants, derived = data["rewritten"]
     if not isinstance(text, str):
         raise TypeError("a rewritten text is a text")
-    names_ = None if shape is None else tuple(None if name is None else str(name) for name in shape)
+    names_ = None if shape is None else _texts(shape)
     pairs = tuple((int(oid), int(number)) for oid, number in forbidden)
-    between = tuple(map(str, pieces))
+    between = tuple(map(str, pieces)), _texts(constants), tuple(map(str, derived))
     known = tuple(map(str, masked)), tuple(map(int, oids)), names_, pairs
-    return Rewritten(text, *known, lasting is True, temporary is not False, between)
+    return Rewritten(text, *known, lasting is True, temporary is not False, *between)
+
+
+def _texts(items: list[object]) -> tuple[str | None, ...]:
+    return tuple(None if item is None else str(item) for item in items)
 
 
 @lru_cache(maxsize=4096)

@@ -88,6 +88,7 @@ class Found:
     also_writes: set[Name] = field(default_factory=set)
     secret: set[int] = field(default_factory=set)  # tokens that hold passwords
     span: tuple[int, int] = (0, 0)  # of its tokens
+    ctes_end: int = 0  # blocks of the common table expressions that it begins with
     rows: list[tuple[int, int]] = field(default_factory=list)  # spans of what both parsers must read alike
     common: set[int] = field(default_factory=set)  # names of common table expressions where they are read
     deleted: set[int] = field(default_factory=set)  # names of relations, or aliases, that rows are deleted from

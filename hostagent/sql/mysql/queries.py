@@ -24,8 +24,10 @@ class Queries(Sources):
         self.deeper()
         first = self.at
         ctes, unborn = self.ctes, self.unborn
+        foremost = not self.found.blocks
         if self.word("with"):
             self._with()
+            self.found.ctes_end = len(self.found.blocks) if foremost else self.found.ctes_end
         self._primary()
         self.query_tail()
         self.ctes, self.unborn = ctes, unborn

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from hostagent.sql.secrets import SECRET_VALUE
+from hostagent.sql.template import joined
 from hostagent.values.mysql import MysqlSettings
 
 MAX_TEMPLATE = 16 << 10  # characters, as for PostgreSQL
@@ -36,6 +37,16 @@ def template(text: str, settings: MysqlSettings) -> str | None:
     holed = _LITERAL.sub(_hole, text)
     rest = _IDENTIFIER.sub("", holed)
     return None if _LEFT_OVER.search(rest) is not None else holed
+
+
+def literal_spans(text: str) -> list[tuple[int, int]]:
+    """Where the literals of a text that has a template stand, in characters."""
+    return [match.span() for match in _LITERAL.finditer(text) if match.group()[0] != "`"]
+
+
+def filled(pieces: tuple[str, ...], text: str) -> str:
+    """The pieces with the literals of that text between them. Raises ValueError unless there is one for each place."""
+    return joined(pieces, [text[start:end] for start, end in literal_spans(text)])
 
 
 def _hole(match: re.Match[str]) -> str:

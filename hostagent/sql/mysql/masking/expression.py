@@ -26,6 +26,14 @@ _CONSTANTS = {
     "timestamp": "CAST('1970-01-01 00:00:00' AS DATETIME)",
     "year": "1970",
 }
+_SHOWN = {
+    "CAST('***' AS CHAR)": "***",
+    "CAST('' AS BINARY)": "",
+    "CAST(0 AS UNSIGNED)": "0",
+    "0": "0",
+    "1970": "1970",
+    "CAST('1970-01-01' AS DATE)": "1970-01-01",
+}
 
 
 def quoted(name: str) -> str:
@@ -47,6 +55,18 @@ def masked(column: Column, mask: Mask, key: bytes) -> str:
     else:
         made = ""
     return made or redacted(column)
+
+
+def constant(column: Column, mask: Mask, key: bytes) -> str | None:
+    """What the masked column shows as text where it is not NULL, if that is always the same; empty for NULL."""
+    made = masked(column, mask, key)
+    if made == "NULL":
+        return ""
+    if made != redacted(column):
+        return None
+    if column.type == "decimal":
+        return f"{0:.{column.scale}f}"
+    return _SHOWN.get(made)
 
 
 def redacted(column: Column) -> str:

@@ -22,14 +22,18 @@ from hostagent.sql.mysql.masking.catalog import Catalog, Relation, decode
 from hostagent.sql.mysql.masking.columns import Columns
 from hostagent.sql.mysql.masking.edits import Edits
 from hostagent.sql.mysql.masking.expression import quoted
+from hostagent.sql.mysql.masking.promise import keep_names, promised
 from hostagent.sql.mysql.modes import check_charset, reading
 from hostagent.sql.mysql.statements import read
-from hostagent.sql.mysql.tokens import Token, Unread
+from hostagent.sql.mysql.template import filled, literal_spans, template
+from hostagent.sql.mysql.tokens import Token, Type, Unread
 from hostagent.values.mysql import MysqlSettings
 
 MAX_TEXT = 256 << 10  # characters
 MAX_SENT = 4 << 20  # characters; each reference to a wide relation adds all its columns
 MAX_VIEWS = 32  # views within one another
+MAX_PIECES = 64 << 10  # characters of what is remembered of one text
+_ROWS = frozenset({Kind.SELECT, Kind.INSERT, Kind.UPDATE, Kind.DELETE})
 
 
 class _Lacking(Exception):
@@ -79,6 +83,9 @@ class _Rewrite:
         self._masks = masks
         self._columns = Columns(catalog, masks, fold=settings.lower_case_table_names != 0)
         self._masked: set[str] = set()
+        self._replaced: list[Source] = []
+        self._derived: set[str] = set()
+        self._literal_named = False
         self._inlined: list[Name] = []
 
     def result(self) -> Rewritten:
@@ -92,6 +99,7 @@ class _Rewrite:
         for found in statements:
             writes.check_targets(found, self._columns)
             self._substitute(found, tokens, edits, top=True)
+            self._literal_named |= keep_names(self._text, found, tokens, edits)
         sent = edits.apply() if edits else self._text
         if len(sent) > MAX_SENT:
             raise Refused(f"the masked statement is longer than {MAX_SENT} characters", "name relations less often")
@@ -99,7 +107,35 @@ class _Rewrite:
             check_charset(sent, self._settings.charset)
             self._verify(sent, statements)
         known = all(relation is not None for relation in self._catalog.found.values())
-        return Rewritten(sent, tuple(sorted(self._masked)), lasting=known)
+        shown = promised(statements, self._replaced, self._columns, self._masks)
+        return Rewritten(
+            sent, tuple(sorted(self._masked)), lasting=known,
+            shape=None if shown is None else tuple(name for name, _ in shown),
+            constants=tuple(constant for _, constant in shown or ()),
+            derived=tuple(sorted(self._derived)),
+            pieces=self._pieces(sent, statements, tokens, edits),
+        )  # fmt: skip
+
+    def _pieces(self, sent: str, statements: list[Found], tokens: list[Token], edits: Edits) -> tuple[str, ...]:
+        """What is sent around the literals of the text, where no literal's value decides about it; else nothing.
+
+        Two texts of one template have the same tokens but for their literals, which no parser of ours looks at; only
+        where one names a column does it matter.
+        """
+        text = self._text
+        if len(sent) > MAX_PIECES or self._literal_named or template(text, self._settings) is None:
+            return ()
+        aliased = [item.end for f in statements for block in f.blocks for item in block.items if item.alias]
+        if any(Type.STRING in (tokens[end].type, tokens[end + 1].type) for end in aliased):
+            return ()
+        if any(not found.kinds <= _ROWS for found in statements):
+            return ()
+        spans = literal_spans(text)
+        made = tuple(edits.around(spans) if edits else (text[a:b] for a, b in _between(spans, len(text))))
+        try:
+            return made if filled(made, text) == sent else ()
+        except ValueError:
+            return ()
 
     def _need(self, names: set[Name]) -> None:
         if lacking := names - self._catalog.found.keys():
@@ -116,6 +152,10 @@ class _Rewrite:
             self._check_source(found, source, top=top)
             edits.replace(source.first, source.end, f"{stands_for} AS {quoted(source.alias)}")
             replaced.append(source)
+            self._derived.add(source.alias.lower())
+        self._derived.update(alias.lower() for block in found.blocks for alias in block.derived)
+        if top:
+            self._replaced += replaced
         self._unqualify(found, tokens, replaced, edits)
 
     def _check_source(self, found: Found, source: Source, *, top: bool) -> None:
@@ -236,6 +276,11 @@ class _Rewrite:
         found_there = [t.text for t in tokens[block.first - 1 : block.end + 1]]
         if found_there != [t.text for t in lex(expected, reading(self._settings))[:-1]]:
             raise Refused("the masked statement would mean something else")
+
+
+def _between(spans: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """What is left of that many characters without these places."""
+    return list(zip([0, *(end for _, end in spans)], [*(start for start, _ in spans), size], strict=True))
 
 
 def _sees_all(found: Found, relation: Relation) -> bool:

@@ -445,3 +445,17 @@ def test_the_signature_of_ed25519_is_the_librarys_for_a_seed_of_its_size() -> No
     for number in range(8):
         seed = hashlib.sha256(bytes((number,))).digest()
         assert ed25519.proof(seed, bytes(32)) == Ed25519PrivateKey.from_private_bytes(seed).sign(bytes(32))
+
+
+@pytest.mark.parametrize("credential", [Credential("app", "secret"), None])
+def test_a_servers_proof_of_its_own_certificate_is_not_passed_on(credential: Credential | None) -> None:
+    """MariaDB 11.4 and later say in the last OK what proves their certificate to who knows the password. The client's
+    connection has a certificate of ours: it gets no proof, so it goes on only where it trusts our CA."""
+    session = MysqlSession(config(credential=credential))
+    session.connected()
+    session.upstream_data(greeting())
+    session.client_data(packet(1, answer().encode()))
+    session.upstream_data(ok(2, info=b"\x01" + b"5e" * 32))
+    session.upstream_data(ok(1) + probe_result(True))
+    assert session.to_client[-1] == packet(2, b"\0\0\0" + AUTOCOMMIT + b"\0\0")
+    assert b"5e5e" not in b"".join(session.to_client)
