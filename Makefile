@@ -1,7 +1,7 @@
-# make demo | test | bench | check. Each sets up what it needs first; all of it is idempotent.
+# make demo | package | test | vm-test | bench | check. Each sets up what it needs first; all of it is idempotent.
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
-.PHONY: demo test bench check setup lock format
+.PHONY: demo test bench check setup lock format package vm-test vm-matrix
 
 setup:
 	@tools/setup
@@ -10,7 +10,21 @@ demo: setup
 	@$(PYTHON) tools/demo.py
 
 test: check
+	@tools/setup package
 	@tools/test
+
+package: setup
+	@tools/setup package
+	@$(PYTHON) -m tools.package
+
+# real machines under QEMU: minutes with KVM, an hour where the processor is emulated; so no part of `test`
+vm-test: package
+	@tools/setup vm
+	@$(PYTHON) -m pytest tests/vm
+
+vm-matrix: package
+	@tools/setup vm
+	@$(PYTHON) -m tests.vm.matrix
 
 bench: setup
 	@tools/setup bench

@@ -12,6 +12,7 @@ import signal
 from pathlib import Path
 
 from hostagent.errors import HostError
+from hostagent.seccomp import give_up_privileged_calls
 
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 PR_SET_DUMPABLE = 4
@@ -24,7 +25,10 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def give_up(uid: int, gid: int) -> None:
-    """Become that user, without groups, capabilities, or a way back; die with the parent. Raises HostError.
+    """Become that user, without groups, capabilities, privileged system calls, or a way back; die with the parent.
+
+    Programs can be run no more, and sockets are of the internet or unix. To be called while there is one thread.
+    Raises HostError.
 
     A process that is not root keeps its user, and gives up the rest.
     """
@@ -40,6 +44,7 @@ def give_up(uid: int, gid: int) -> None:
     checked(_LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "give up new privileges")
     checked(_LIBC.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), "close its memory to others")
     checked(_LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "die with its parent")
+    give_up_privileged_calls()
 
 
 def readable_by_all(file: Path) -> bool:

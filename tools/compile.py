@@ -9,6 +9,7 @@ another module's functions replaced at run time, attributes that its classes do 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import sys
 import sysconfig
@@ -33,12 +34,12 @@ MODULES = (
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),
-    *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls", "standing", "tape")),
+    *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls", "standing", "tallies", "tape", "waiting")),
     *(
         f"protocols/mysql/{name}"
         for name in (
-            "backend", "conversation", "denial", "frontend", "packets", "passage", "question", "results", "session",
-            "settings", "statements",
+            "backend", "conversation", "decider", "denial", "frontend", "net", "packets", "passage", "question",
+            "results", "row_reader", "rows", "sealed", "session", "settings", "statements", "upload",
         )
     ),
     "runtime/ssh/session",
@@ -91,7 +92,8 @@ def _build() -> None:
 
     shutil.rmtree(BUILD, ignore_errors=True)
     BUILD.mkdir(parents=True)
-    sources = [str(ROOT / "hostagent" / f"{module}.py") for module in MODULES]
+    os.chdir(ROOT)  # the names of the sources are in the libraries, for tracebacks: the same from every folder
+    sources = [f"hostagent/{module}.py" for module in MODULES]
     extensions = mypycify(sources, target_dir=str(BUILD), group_name=GROUP)
     command = build_ext(Distribution({"name": "hostagent", "ext_modules": extensions}))
     command.build_lib, command.build_temp, command.parallel = str(BUILD / "lib"), str(BUILD / "temp"), 2

@@ -39,20 +39,22 @@ def register(verbs: Any) -> None:
     deny = _about(actions, "deny", "deny a request", run_deny)
     deny.add_argument("--reason", default="", help="told to the client, and recorded")
     add_output(deny)
-    grants = actions.add_parser("grants", help="windows of time in which statements run without asking")
+    grants = actions.add_parser("grants", help="windows of time in which nobody is asked")
     add_output(grants)
     grants.set_defaults(run=run_grants)
     _about(actions, "revoke", "take a grant back; the sessions that live on it end", run_revoke)
 
 
 def _register_approve(actions: Any) -> None:
-    approve = _about(actions, "approve", "let a statement run, once", run_approve)
+    approve = _about(actions, "approve", "let a request go on, once", run_approve)
     approve.add_argument("--reason", default="", help="recorded; some policies ask for it")
     approve.add_argument(
-        "--for", dest="window", type=_span, metavar="SPAN", help="and such statements for so long: 15m, 1h"
+        "--for", dest="window", type=_span, metavar="SPAN", help="and others like it for so long: 15m, 1h"
     )
     approve.add_argument(
-        "--any-statement", action="store_true", help="with --for: whatever the rule asks about, not this statement only"
+        "--any-statement",
+        action="store_true",
+        help="with --for: whatever the rule asks about",
     )
     add_output(approve)
 
@@ -208,7 +210,7 @@ def _facts(request: dict[str, Any]) -> Iterator[tuple[str, object]]:
         yield "logged in", f"{who['login_user']} (uid {who['login_uid']})"
     yield "target", request["target"]
     yield "rules", ", ".join(request["rules"])
-    yield "statement", request["text"]
+    yield request["what"], request["text"]
     for number, bound in enumerate(request["values"], 1):
         yield f"${number}", _bound(bound)
     yield "needs", _needs(request)

@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hostagent
-from hostagent.cli import approvals, audit, ca, doctor, events, policy, run, sessions, status, teardown
+from hostagent.cli import approvals, audit, ca, doctor, events, policy, run, sessions, status, support, teardown
 from hostagent.cli.output import print_error, print_host_error
 from hostagent.errors import FileError, HostError
 
-_VERBS = (status, doctor, run, policy, approvals, events, sessions, audit, ca, teardown)
+_VERBS = (status, doctor, run, policy, approvals, events, sessions, audit, ca, support, teardown)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

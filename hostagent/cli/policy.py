@@ -1,4 +1,4 @@
-"""`hostagent policy`: check, test, explain and print the schema without a daemon; reload asks the daemon.
+"""`hostagent policy`: check, test, explain, replay and print the schema without a daemon; reload asks the daemon.
 
 Exit codes: 0 yes, 1 a negative answer (a case failed, the statement would be denied), 2 usage, 65 a file is wrong.
 """
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hostagent.cli import policy_suggest
+from hostagent.cli import policy_replay, policy_suggest
 from hostagent.cli.control_client import call, socket_path
 from hostagent.cli.output import add_output, console, print_error, print_json, print_table, styled
 from hostagent.errors import FileError, Location
@@ -40,6 +40,7 @@ def register(verbs: Any) -> None:
     schema.add_argument("--cases", action="store_true", help="of *.cases.yaml files instead")
     schema.set_defaults(run=run_schema)
     policy_suggest.register(actions)
+    policy_replay.register(actions)
     reload = actions.add_parser("reload", help="make the daemon read its policy files again")
     reload.set_defaults(run=run_reload)
 

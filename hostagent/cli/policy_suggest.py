@@ -1,4 +1,7 @@
-"""`hostagent policy suggest`: a draft of policy from what was denied. Reads the state directory, changes nothing."""
+"""`hostagent policy suggest`: a draft of policy from what was denied, or would have been in `mode: observe`.
+
+Reads the state directory, changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from hostagent.cli.events import open_index, since
 from hostagent.recording.directory import DEFAULT_STATE, Directory
 from hostagent.recording.store import Filter
 
-LIMIT = 100_000  # denials looked at, the newest
+LIMIT = 100_000  # denials looked at, the newest, and as many that were observed
 
 
 def register(actions: Any) -> None:
@@ -30,8 +33,8 @@ def run(arguments: argparse.Namespace) -> int:
     from hostagent.policy.suggest import Denied, draft
 
     store = open_index(Directory(arguments.state_dir))
-    found = store.query_events(Filter(since_ms=arguments.since, verdict="deny"), LIMIT)
-    rows = [stored.row for stored in found]
+    wanted = [Filter(since_ms=arguments.since, verdict=verdict) for verdict in ("deny", "observe")]
+    rows = [stored.row for one in wanted for stored in store.query_events(one, LIMIT)]
     text = draft(Denied(r.destination, r.target, r.unit or r.executable or r.cgroup, r.reason, r.text) for r in rows)
     if not text:
         print("nothing was denied that a target or an allow would change", file=sys.stderr)

@@ -42,7 +42,7 @@ TORN_DOWN = 3  # exit code after `hostagent teardown`: the unit does not restart
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the daemon, or one of its errands; the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     log.set_up()
     try:
         require_root()
@@ -53,17 +53,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _explained(error)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="hostagentd", description="The hostagent daemon.")
-    parser.add_argument(
-        "--config", type=Path, default=DEFAULT_FILE, help=f"configuration file (default {DEFAULT_FILE})"
-    )
-    parser.add_argument("--bpf", type=Path, help="directory of the BPF objects")
-    parser.add_argument("--remove", action="store_true", help="leave nothing behind when it stops (demo and tests)")
-    parser.add_argument("--version", action="version", version=f"hostagentd {hostagent.__version__}")
+def parser() -> argparse.ArgumentParser:
+    """What it can be told."""
+    root = argparse.ArgumentParser(prog="hostagentd", description="The hostagent daemon.")
+    root.add_argument("--config", type=Path, default=DEFAULT_FILE, help=f"configuration file (default {DEFAULT_FILE})")
+    root.add_argument("--bpf", type=Path, help="directory of the BPF objects")
+    root.add_argument("--remove", action="store_true", help="leave nothing behind when it stops (demo and tests)")
+    root.add_argument("--version", action="version", version=f"hostagentd {hostagent.__version__}")
     help_text = "run (default); check: read the files and stop; teardown: remove what a stopped instance left"
-    parser.add_argument("errand", nargs="?", choices=tuple(_ERRANDS), default="run", help=help_text)
-    return parser
+    root.add_argument("errand", nargs="?", choices=tuple(_ERRANDS), default="run", help=help_text)
+    return root
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ Rules
 2.  A request lives with its worker and with the policy that asks: when either goes, it is withdrawn. Nothing of the
     queue outlives the daemon, so a restart approves nothing.
 3.  The terms are those of the policy in force, by the names of the rules that a worker gives; never the worker's word.
+4.  What was given for ten minutes ends after ten minutes, also where the host's clock is set meanwhile, or it sleeps.
 """
 
 from __future__ import annotations
@@ -32,16 +33,23 @@ from hostagent.runtime.channel import ChannelError, Handler
 
 MAX_SLEEP = 60.0  # seconds between two looks at the clock, when nothing ends earlier
 
+_BOOTED_AT = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+
 Arguments = dict[str, Any]
 Record = Callable[[Sequence[Fact]], None]  # raises RecordingError
 Notify = Callable[[str, Request], None]  # (what happened, to which request); returns at once
+
+
+def steady() -> float:
+    """Seconds since the epoch, by the host's clock as it stood when this process began: nobody sets this one."""
+    return _BOOTED_AT + time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Approvals:
     """What is held for humans on this host."""
 
     def __init__(
-        self, policies: PolicyInForce, tell: Tell, record: Record, clock: Callable[[], float] = time.time
+        self, policies: PolicyInForce, tell: Tell, record: Record, clock: Callable[[], float] = steady
     ) -> None:
         """`tell` calls a worker; `record` writes to the chain."""
         self._policies = policies
@@ -197,7 +205,7 @@ class Approvals:
             log.warning("approval_not_told", worker=worker, operation=operation, error=error.what)
             return
         if args.get("state") == State.APPROVED.value and not answer.get("taken"):
-            text = "a statement was approved, but its client had left"
+            text = "it was approved, but its client had left"
             self._written([Fact("approval_unused", text, {"request": args["id"]})])
 
 

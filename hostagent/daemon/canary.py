@@ -2,7 +2,7 @@
 
 Before READY, and whenever `doctor` asks. Statuses can lie, a connection cannot: a host is enforced when a process in a
 governed cgroup gets the worker's answer from an address that answers nobody (RFC 5737 TEST-NET-1, RFC 3849), and its
-datagrams and raw sockets are refused, in both families.
+datagrams and raw sockets are refused, in both families. `doctor` has it try more ways out (`bypass`).
 
 The child is this module run as a program. It knows nothing: what it was told by whom it reached is compared here.
 """
@@ -19,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hostagent.daemon import bypass
 from hostagent.daemon.children import start_confined
 from hostagent.errors import HostError
 
+FIRST = 41  # number of the first check; three a family
 PORT = 9  # discard, RFC 863
 REMOTE = {socket.AF_INET: "192.0.2.1", socket.AF_INET6: "2001:db8::1"}
 LOCAL = {socket.AF_INET: "127.0.0.1", socket.AF_INET6: "::1"}  # for a host that has no route beyond itself
@@ -32,8 +34,10 @@ _NO_ROUTE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one attempt of the canary showed."""
+    """What one attempt of the canary showed; `id` and `number` are those of the check that it is."""
 
+    number: int
+    id: str
     name: str
     good: bool
     evidence: str
@@ -46,11 +50,21 @@ class Canary:
     cgroup: Path
     answer: str
 
-    async def fly(self) -> list[Finding]:
-        """Send it out. Raises HostError when it could not be started or did not come back."""
+    async def fly(self, everything: bool = False) -> list[Finding]:
+        """Send it out, with all ways out that we know of or the usual ones.
+
+        Raises HostError when it could not be started or did not come back.
+        """
         ours, theirs = os.pipe()
         try:
-            command = (sys.executable, "-I", "-m", "hostagent.daemon.canary", str(theirs))
+            command = (
+                sys.executable,
+                "-I",
+                "-m",
+                "hostagent.daemon.canary",
+                str(theirs),
+                *(["all"] if everything else []),
+            )
             process = await start_confined(command, self.cgroup, (theirs,))
         finally:
             os.close(theirs)
@@ -75,24 +89,44 @@ def destinations() -> list[list[Any]]:
 def judge(report: dict[str, dict[str, str]], answer: str) -> list[Finding]:
     """The findings of a child's report. Only what is known to be right is good."""
     findings = []
-    for family, seen in report.items():
+    ways = report.get("ways", {})
+    for family, seen in ((name, report[name]) for name in _FAMILIES if name in report):
         said = seen["tcp"]
         evidence = "the worker answered" if said == f"answer {answer}" else f"expected the worker's answer, got: {said}"
-        findings.append(Finding(f"{family} TCP is intercepted", said == f"answer {answer}", evidence))
+        number, prefix = FIRST + 3 * list(_FAMILIES).index(family), f"canary.{family.lower()}"
+        findings.append(
+            Finding(number, f"{prefix}.tcp", f"{family} TCP is intercepted", said == f"answer {answer}", evidence)
+        )
         for form, name in (("udp", "UDP"), ("raw", "a raw socket")):
+            number += 1
             refused = seen[form] == "refused"
             evidence = "EPERM" if refused else f"expected EPERM, got: {seen[form]}"
-            findings.append(Finding(f"{family} {name} is refused", refused, evidence))
+            findings.append(Finding(number, f"{prefix}.{form}", f"{family} {name} is refused", refused, evidence))
+    for way in (way for way in bypass.ATTEMPTS if way.id in ways):
+        said = ways[way.id]
+        good = way.good(said, answer)
+        evidence = said if good else f"expected {'EPERM' if way.refused else 'the worker'}, got: {said}"
+        findings.append(Finding(way.number, way.id, way.name, good, evidence))
     return findings
 
 
-def attempt_all() -> dict[str, dict[str, str]]:
+def attempt_all(everything: bool = False) -> dict[str, dict[str, str]]:
     """What the child does; every family that this kernel has."""
-    return {
+    report = {
         name: {"tcp": _connect(family), "udp": _send_datagram(family), "raw": _open_raw(family)}
         for name, family in _FAMILIES.items()
         if _has(family)
     }
+    if everything:
+        address = _routed()
+        report["ways"] = {way.id: bypass.attempt(way, address) for way in bypass.ATTEMPTS}
+    return report
+
+
+def _routed() -> str:
+    """The IPv4 address that a worker answers at and this host has a route to."""
+    said = _connect_to(socket.AF_INET, REMOTE[socket.AF_INET])
+    return (LOCAL if said == "no route" else REMOTE)[socket.AF_INET]
 
 
 def _has(family: socket.AddressFamily) -> bool:
@@ -146,4 +180,4 @@ def _open_raw(family: socket.AddressFamily) -> str:
 
 if __name__ == "__main__":
     with os.fdopen(int(sys.argv[1]), "w", encoding="ascii") as out:
-        json.dump(attempt_all(), out)
+        json.dump(attempt_all(everything="all" in sys.argv[2:]), out)

@@ -14,7 +14,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, IPvAnyAddress, model_validator
 
-from hostagent.approvals.config import ApprovalsConfig
+from hostagent.approvals.config import ApprovalsConfig, LoopbackAddress
 from hostagent.errors import FileError, Location
 from hostagent.kernel import patterns
 from hostagent.pki.constraints import permitted_name
@@ -22,7 +22,7 @@ from hostagent.policy.yaml import read_model
 from hostagent.recording.directory import Directory
 
 DEFAULT_FILE = Path("/etc/hostagent/hostagent.yaml")
-MAX_DEFAULT_WORKERS = 4  # one a core; what a runner host sends to databases keeps no more of them busy
+MAX_DEFAULT_WORKERS = 4  # what a runner host sends to databases keeps no more of them busy
 LOCAL_RESOLVER = "127.0.0.53"  # systemd-resolved's stub
 _RESOLV_CONF = Path("/etc/resolv.conf")
 
@@ -37,8 +37,9 @@ def _cgroup(text: str) -> str:
     return patterns.compile(text).text
 
 
-def _one_a_core() -> int:
-    return min(os.cpu_count() or 1, MAX_DEFAULT_WORKERS)
+def _half_of_the_cores() -> int:
+    """Clients need the rest: on two cores that they share, one worker carries more than two, at half the CPU."""
+    return max(1, min((os.cpu_count() or 1) // 2, MAX_DEFAULT_WORKERS))
 
 
 AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
@@ -103,6 +104,14 @@ class Retention(Section):
     max_bytes: int = Field(default=10 << 30, gt=0)
 
 
+class Metrics(Section):
+    """Where metrics are asked for: always at a unix socket for the group `hostagent`, and where `listen` says."""
+
+    listen: LoopbackAddress | None = Field(
+        default=None, description="and at this loopback address, such as 127.0.0.1:9477, for any process of the host"
+    )
+
+
 class Config(Section):
     """The whole file."""
 
@@ -120,7 +129,7 @@ class Config(Section):
     resolvers: tuple[IPvAnyAddress, ...] | None = Field(
         default=None, description="DNS servers governed processes may ask"
     )
-    workers: int = Field(default_factory=_one_a_core, gt=0, le=64)
+    workers: int = Field(default_factory=_half_of_the_cores, gt=0, le=64)
     analyzers: int = Field(default=1, gt=0, le=64)
     users: Users = Users()
     state_directory: AbsolutePath = Path("/var/lib/hostagent")
@@ -129,6 +138,7 @@ class Config(Section):
     ca: Ca = Ca()
     recording: Recording = Recording()
     retention: Retention = Retention()
+    metrics: Metrics = Metrics()
     approvals: ApprovalsConfig = ApprovalsConfig.model_validate({})
     drain_seconds: float = Field(default=10.0, ge=0, le=300, description="how long open sessions may go on at a stop")
 
@@ -161,6 +171,11 @@ class Config(Section):
     def control_socket(self) -> Path:
         """Where `hostagent` reaches the daemon."""
         return self.runtime_directory / "control.sock"
+
+    @property
+    def metrics_socket(self) -> Path:
+        """Where metrics are asked for."""
+        return self.runtime_directory / "metrics.sock"
 
     @property
     def analyzer_socket(self) -> Path:

@@ -47,6 +47,7 @@ class Governing:
         self._verifying = asyncio.Lock()
         self._changed = asyncio.Event()
         self._interfaces: Interfaces | None = None
+        self._resolvers: list[str] | None = None  # what the kernel was told
         self.hooks: Hooks
 
     @property
@@ -68,7 +69,7 @@ class Governing:
         self.hooks = Hooks.load(self._config.instance, self._objects, proxy_port=self._config.port)
         self.hooks.govern(self.patterns)
         self.hooks.exempt(self.exempt)
-        self.hooks.set_resolvers(self._config.resolver_addresses())
+        self._follow_resolvers()
         self.hooks.attach()
         self._redirect.apply()
         if self._config.container_interfaces:
@@ -100,6 +101,7 @@ class Governing:
     async def _verify(self) -> list[str]:
         if self._interfaces is not None:
             await self._look_at_containers(self._interfaces)
+        self._follow_resolvers()
         amiss = [*self.hooks.verify(), *await asyncio.to_thread(self._redirect.verify)]
         if not amiss:
             return amiss
@@ -113,6 +115,13 @@ class Governing:
             self._counts.failed(f"drift could not be mended: {error.what}")
             self._events.tell("drift_stays", error.what)
         return amiss
+
+    def _follow_resolvers(self) -> None:
+        """The host's own list changes: the daemon starts before the network is configured, and leases are renewed."""
+        addresses = self._config.resolver_addresses()
+        if addresses != self._resolvers:
+            self.hooks.set_resolvers(addresses)
+            self._resolvers = addresses
 
     async def _look_at_containers(self, interfaces: Interfaces) -> None:
         try:

@@ -31,11 +31,12 @@ class HostEvents:
 
     def tell(self, kind: str, text: str, /, **facts: object) -> None:
         """Write one event now; `kind` is its stable word."""
+        self._counts.events[kind] += 1
         (log.info if kind in ORDINARY else log.warning)(kind, text=text, **facts)
         try:
             self._journal.append(event.host_event(kind, text, facts))
         except RecordingError as error:
-            self._counts.failed(f"an event was not written: {error.what}")
+            self._counts.record_failed("event", f"an event was not written: {error.what}")
             log.error("event_not_written", kind=kind, error=error.what)
 
     def insist(self, facts: Sequence[Fact]) -> None:
@@ -43,9 +44,10 @@ class HostEvents:
         try:
             self._journal.append_many([event.host_event(fact.kind, fact.text, fact.details) for fact in facts])
         except RecordingError as error:
-            self._counts.failed(f"an event was not written: {error.what}")
+            self._counts.record_failed("event", f"an event was not written: {error.what}")
             raise
         for fact in facts:
+            self._counts.events[fact.kind] += 1
             log.info(fact.kind, text=fact.text, **fact.details)
 
     def count(self, kind: str, text: str, /, **facts: Hashable) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import time
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import hostagent
 from hostagent.daemon.control import Operation
+from hostagent.daemon.doctor import examine
+from hostagent.daemon.metrics_text import text
 from hostagent.daemon.supervisor import Keeper
 from hostagent.errors import HostError
-from hostagent.kernel.probe import Check, Status, probe
 from hostagent.pki.constraints import PROBE_NAME
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def operations(service: Service) -> Mapping[str, Operation]:
     return {
         "status": Operation(served.status),
         "doctor": Operation(served.doctor),
+        "metrics": Operation(served.metrics),
         "ca": Operation(served.ca),
         "ca.probe": Operation(served.ca_probe, changes=True),
         "policy.show": Operation(served.policy_show),
@@ -75,19 +76,19 @@ class Operations:
             "drift": {"count": counts.drift, "last": counts.last_drift},
             "approvals": {
                 "waiting": len(service.approvals.queue.waiting()),
-                "grants": len(service.approvals.queue.grants(time.time())),
+                "grants": len(service.approvals.queue.grants(service.approvals.now())),
             },
             "recording_directory": str(service.config.recording_directory),
             "last_error": counts.last_error,
         }
 
     async def doctor(self, _: Arguments) -> Arguments:
-        """The host's checks, then what real flows show."""
-        checks = await asyncio.to_thread(probe)  # pyroute2 runs a loop of its own
-        for name, good, evidence in await self._flown():
-            fix = "" if good else "see `hostagent status` and the daemon's log"
-            checks.append(Check(len(checks) + 1, name, Status.PASS if good else Status.FAIL, evidence, fix))
-        return {"checks": [check_json(check) for check in checks]}
+        """The host's checks, the service's, then what real flows show."""
+        return {"checks": [asdict(check) for check in await examine(self._service)]}
+
+    async def metrics(self, _: Arguments) -> Arguments:
+        """The metrics as text."""
+        return {"text": text(await self._service.metrics.collect(), openmetrics=True)}
 
     async def ca(self, _: Arguments) -> Arguments:
         """The CA certificate, and the public key of the SSH CA."""
@@ -139,21 +140,6 @@ class Operations:
             "loaded_at": policies.loaded_at,
             "error": policies.error,
         }
-
-    async def _flown(self) -> list[tuple[str, bool, str]]:
-        service = self._service
-        amiss = await service.governing.verify()
-        standing = ("hooks and rules are as they should be", not amiss, "; ".join(amiss) or "verified now")
-        try:
-            findings = await service.fly_canary()
-        except HostError as error:
-            return [standing, ("the canary flies", False, error.what)]
-        return [standing, *((finding.name, finding.good, finding.evidence) for finding in findings)]
-
-
-def check_json(check: Check) -> dict[str, Any]:
-    """A check as JSON."""
-    return asdict(check)
 
 
 def _child(keeper: Keeper) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 
 from hostagent.daemon.config import Config
 from hostagent.errors import HostError
 
 _OWN_CGROUP = Path("/proc/self/cgroup")
+_RECORDS_MODE = 0o2750
 _ID = re.compile(r"[a-z0-9]{1,32}")
 
 
@@ -127,10 +129,17 @@ def make_directories(config: Config, worker: tuple[int, int], readers: int | Non
         ):
             directory.mkdir(mode=0o750, exist_ok=True)
             os.chown(directory, worker[0], worker[1] if readers is None else readers)
-            directory.chmod(0o2750)  # what is written there belongs to the readers' group
+            _let_group_read(directory)
     except OSError as error:
         what = f"{error.filename or config.state_directory}: {error.strerror}"
         raise HostError(what, "the daemon needs to write to its state and runtime directories") from None
+
+
+def _let_group_read(directory: Path) -> None:
+    """What is written there belongs to its group. A unit with RestrictSUIDSGID= may not even set the bit that is set
+    already; below a directory that has it, a new one has it too."""
+    if stat.S_IMODE(directory.stat().st_mode) != _RECORDS_MODE:
+        directory.chmod(_RECORDS_MODE)
 
 
 def _remove(directory: Path) -> bool:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from hostagent.daemon import log
+from hostagent.daemon.counts import WorkerCounts
 from hostagent.daemon.supervisor import Child, Keeper
 from hostagent.daemon.worker_calls import WorkerCalls
 from hostagent.daemon.workers import Owner, Worker, start_analyzer, start_worker
 from hostagent.errors import HostError
 from hostagent.runtime.channel import ChannelError
 
-START_SECONDS = 20.0  # an interpreter start and its imports, on a busy host
+START_SECONDS = 90.0  # an interpreter start and its imports; 1 s is usual, 30 s was seen on an emulated processor
 PULSE_SECONDS = 8.0  # a worker whose loop does not turn for so long is ended and replaced
 
 
@@ -50,6 +51,7 @@ class Pool:
         self._ended = ended
         self._ready: dict[str, asyncio.Event] = {}
         self._started: dict[str, float] = {}
+        self.counted = WorkerCounts()
         self.workers: list[Keeper] = []
         self.analyzers: list[Keeper] = []
 
@@ -80,11 +82,12 @@ class Pool:
     async def stats(self) -> Counter[str]:
         """The workers' counters, added up. A worker that is down counts nothing."""
         total: Counter[str] = Counter()
-        for worker in self._running():
+        for name, worker in self._running():
             try:
                 answer = await worker.channel.call("stats", {})
             except ChannelError:
                 continue
+            self.counted.told(name, answer)
             total.update({name: value for name, value in answer.items() if isinstance(value, int)})
         return total
 
@@ -116,9 +119,9 @@ class Pool:
         await asyncio.gather(*(keeper.stop(drain_seconds) for keeper in self.workers))
         await asyncio.gather(*(keeper.stop(0.0) for keeper in self.analyzers))
 
-    def _running(self) -> list[Worker]:
+    def _running(self) -> list[tuple[str, Worker]]:
         ready = [keeper for keeper in self.workers if self._ready[keeper.name].is_set()]
-        return [keeper.child for keeper in ready if isinstance(keeper.child, Worker)]
+        return [(keeper.name, keeper.child) for keeper in ready if isinstance(keeper.child, Worker)]
 
     async def _beats(self, keeper: Keeper) -> bool:
         worker = keeper.child
@@ -130,7 +133,7 @@ class Pool:
                 worker.kill()
             return False
         try:
-            await worker.channel.call("stats", {}, timeout=PULSE_SECONDS)
+            self.counted.told(keeper.name, await worker.channel.call("stats", {}, timeout=PULSE_SECONDS))
         except ChannelError as error:
             log.error("worker_hangs", name=keeper.name, pid=worker.pid, error=error)
             worker.kill()
@@ -148,6 +151,7 @@ class Pool:
             return await start_worker(index, spots.workers, spots.worker_owner, listeners, calls.handlers(name))
 
         def ended(who: str, status: int) -> None:
+            self.counted.ended(who)
             calls.worker_ended(who)
             self._ended(who, status)
 

@@ -29,6 +29,7 @@ class Records:
         self._retention = retention
         self._counts = counts
         self._checkpointer = Checkpointer(directory)
+        self.checkpointed_at = 0.0  # seconds since the epoch
 
     async def run(self) -> None:
         """Work until cancelled, with a last checkpoint then."""
@@ -48,18 +49,20 @@ class Records:
         try:
             self._checkpointer.checkpoint()
         except HostError as error:
-            self._failed("checkpoint_failed", error)
+            self._failed("checkpoint", error)
+        else:
+            self.checkpointed_at = time.time()
 
     def _clean(self) -> None:
         age = self._retention.days * _DAY
         try:
             removed = apply_retention(self._directory, self._journal, age, self._retention.max_bytes, time.time())
         except (HostError, OSError) as error:
-            self._failed("retention_failed", error)
+            self._failed("retention", error)
         else:
             if removed:
                 log.info("retention", removed=removed)
 
-    def _failed(self, event: str, error: Exception) -> None:
-        self._counts.failed(f"{event.replace('_', ' ')}: {error}")
-        log.error(event, error=error)
+    def _failed(self, kind: str, error: Exception) -> None:
+        self._counts.record_failed(kind, f"{kind} failed: {error}")
+        log.error(f"{kind}_failed", error=error)

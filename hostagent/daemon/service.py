@@ -31,6 +31,8 @@ from hostagent.daemon.host_events import HostEvents
 from hostagent.daemon.limits import Counting
 from hostagent.daemon.logins import Logins
 from hostagent.daemon.mask_keys import MaskKeys
+from hostagent.daemon.metrics import Metrics
+from hostagent.daemon.metrics_server import MetricsServer, listening
 from hostagent.daemon.notify import Notifier
 from hostagent.daemon.operations import operations
 from hostagent.daemon.places import Places, make_directories
@@ -64,6 +66,7 @@ class Bound:
     inherited: bool
     analyzer: socket.socket
     control: socket.socket
+    metrics: tuple[socket.socket, ...]
 
 
 class Service:
@@ -92,6 +95,7 @@ class Service:
         webhook = config.approvals.webhook
         self._webhook = [] if webhook is None else join_webhook(self.approvals, webhook, config_file)
         self.governing = Governing(config, places, objects, self.counts, self.events)
+        self.metrics = Metrics(self)
         self.started = time.time()
         self.state = "starting"
         self._notifier = notifier
@@ -113,7 +117,10 @@ class Service:
             except OSError as error:
                 what = f"{APPROVERS} need the group {READERS} too: no ACL on the control socket"
                 log.warning("approvers_not_admitted", text=what, error=error.strerror)
-        return Bound(listeners, inherited, analyzer, control)
+        metrics = [listen_unix(self.config.metrics_socket, 0o660, 0, readers)]
+        if self.config.metrics.listen is not None:
+            metrics.append(listening(self.config.metrics.listen))
+        return Bound(listeners, inherited, analyzer, control, tuple(metrics))
 
     def begin(self) -> None:
         """Put the kernel's part in force: governed processes reach a worker or nobody. Raises HostError."""
@@ -179,9 +186,14 @@ class Service:
         self._notifier.ready()
         return taken
 
-    async def fly_canary(self) -> list[Finding]:
-        """What the canary finds now. Raises HostError."""
-        return await self._canary.fly()
+    @property
+    def checkpointed_at(self) -> float:
+        """When the records were last signed, seconds since the epoch."""
+        return self._records.checkpointed_at
+
+    async def fly_canary(self, everything: bool = False) -> list[Finding]:
+        """What the canary finds now, with all ways out or the usual ones. Raises HostError."""
+        return await self._canary.fly(everything)
 
     def _work(self, bound: Bound) -> list[Any]:
         offered: dict[str, Operation | ApproversOperation] = {**operations(self)}
@@ -196,6 +208,7 @@ class Service:
             self._reloads,
             self._records.run,
             self._names.run,
+            MetricsServer(bound.metrics, self.metrics.collect).run,
             self.logins.credentials.run,
             self.approvals.run,
             self.counting.run,

@@ -30,6 +30,9 @@ IPV4_SETTINGS = Path("/proc/sys/net/ipv4/conf")
 IPV6 = Path("/proc/sys/net/ipv6/conf/lo/disable_ipv6")
 IO_URING = Path("/proc/sys/kernel/io_uring_disabled")
 STATUS = Path("/proc/self/status")
+_TIMEX_BYTES = 512  # struct timex is 208; all zero it asks and changes nothing, adjtimex(2)
+_TIME_ERROR = 5
+_ASK_SECONDS = 5.0
 NEEDED = {"CAP_NET_ADMIN": 12, "CAP_NET_RAW": 13, "CAP_PERFMON": 38, "CAP_BPF": 39}  # linux/capability.h
 
 
@@ -43,9 +46,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check. `evidence` is what was seen; `fix` says what to do, empty where nothing is to be done."""
+    """One check. `evidence` is what was seen; `fix` says what to do, empty where nothing is to be done.
+
+    `number` and `id` are those of the check for ever: one that is no more leaves its number unused.
+    """
 
     number: int
+    id: str
     name: str
     status: Status
     evidence: str
@@ -56,8 +63,8 @@ Finding = tuple[Status, str, str]
 
 
 def probe() -> list[Check]:
-    """All checks, in order, numbered from 1."""
-    return [Check(number, name, *look()) for number, (name, look) in enumerate(CHECKS, 1)]
+    """All checks, in order."""
+    return [Check(number, name_id, name, *look()) for number, name_id, name, look in CHECKS]
 
 
 def missing() -> list[Check]:
@@ -174,16 +181,39 @@ def io_uring() -> Finding:
     return _passed(f"kernel.io_uring_disabled = {state}; its connects are governed like others")
 
 
-CHECKS: tuple[tuple[str, Callable[[], Finding]], ...] = (
-    ("capabilities", capabilities),
-    ("kernel type information", kernel_types),
-    ("cgroup v2", cgroup2),
-    ("BPF file system", bpf_file_system),
-    ("libbpf", libbpf),
-    ("nftables with TPROXY", nftables),
-    ("IPv6", ipv6),
-    ("source validation", source_marks),
-    ("marks of other programs", foreign_marks),
-    ("ending open connections", destroy_sockets),
-    ("io_uring", io_uring),
+def clock() -> Finding:
+    """Whether a time service keeps the clock: windows of policies, approvals and the times of records lean on it."""
+    state = ctypes.create_string_buffer(_TIMEX_BYTES)
+    returned = ctypes.CDLL(None, use_errno=True).adjtimex(state)
+    kept = _timedated() if returned == -1 else returned != _TIME_ERROR  # the unit's filter does not permit it
+    if kept:
+        return _passed("the clock is synchronized")
+    evidence = "nobody says whether the clock is synchronized" if kept is None else "the clock is not synchronized"
+    return Status.WARN, evidence, "run chrony or systemd-timesyncd (timedatectl set-ntp true)"
+
+
+def _timedated() -> bool | None:
+    command = ["timedatectl", "show", "--property=NTPSynchronized", "--value"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ASK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return {"yes": True, "no": False}.get(done.stdout.strip())
+
+
+CHECKS: tuple[tuple[int, str, str, Callable[[], Finding]], ...] = (
+    (1, "host.capabilities", "capabilities", capabilities),
+    (2, "host.btf", "kernel type information", kernel_types),
+    (3, "host.cgroup2", "cgroup v2", cgroup2),
+    (4, "host.bpffs", "BPF file system", bpf_file_system),
+    (5, "host.libbpf", "libbpf", libbpf),
+    (6, "host.nftables", "nftables with TPROXY", nftables),
+    (7, "host.ipv6", "IPv6", ipv6),
+    (8, "host.source-validation", "source validation", source_marks),
+    (9, "host.foreign-marks", "marks of other programs", foreign_marks),
+    (10, "host.destroy-sockets", "ending open connections", destroy_sockets),
+    (11, "host.io-uring", "io_uring", io_uring),
+    (12, "host.clock", "clock", clock),
 )

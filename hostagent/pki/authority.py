@@ -25,7 +25,7 @@ from hostagent.private_file import Shared, make_private, read_private
 CA_LIFETIME = datetime.timedelta(days=3650)
 LEAF_LIFETIME = datetime.timedelta(days=30)
 LEAF_RENEWAL = datetime.timedelta(days=1)  # a leaf closer than this to its end is minted anew
-BACKDATE = datetime.timedelta(hours=1)  # clocks of containers and clients may run behind
+BACKDATE = datetime.timedelta(days=1)  # clocks of clients may run behind, and that of the host be set back
 MAX_LEAVES = 1024  # a client chooses the names: the cache must not grow with them
 LEAF_SUBJECT = "hostagent leaf"  # no name of a host: where one stood, OpenSSL would hold it to DNS constraints too
 
@@ -82,7 +82,7 @@ class Authority:
         return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def leaf(self, names: tuple[str, ...]) -> Leaf:
-        """A leaf for these DNS names and IP addresses, from the cache where one has a day left.
+        """A leaf for these DNS names and IP addresses, from the cache where one is valid and has a day left.
 
         The first is what the client asks for; of the others those are left out that the CA may not sign for.
         Raises NameRefused, ValueError for a name that is none.
@@ -90,7 +90,7 @@ class Authority:
         names = self.permitted.select(names)
         now = datetime.datetime.now(datetime.UTC)
         cached = self._leaves.get(names)
-        if cached is not None and cached[0] - now > LEAF_RENEWAL:
+        if cached is not None and LEAF_RENEWAL < cached[0] - now <= LEAF_LIFETIME + BACKDATE:
             self._leaves.move_to_end(names)
             return cached[1]
         leaf = self._mint(names, now)

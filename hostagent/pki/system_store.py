@@ -17,7 +17,7 @@ from pathlib import Path
 
 from hostagent.errors import HostError
 
-UPDATE_SECONDS = 120.0  # the Java hook of Debian takes seconds on a slow disk
+UPDATE_SECONDS = 600.0  # a hundred links by a shell script: minutes where the processor is emulated
 _BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem"),

@@ -15,6 +15,7 @@ from hostagent.policy.model import Policy
 from hostagent.policy.remote import covers_path
 from hostagent.policy.rules import Rule
 from hostagent.policy.ssh import own_login
+from hostagent.ssh.operation import SshKind
 from hostagent.ssh.shell import STAR
 
 # Programs that run what they are told to, by an argument or by what they read.
@@ -37,7 +38,13 @@ PATH LD_PRELOAD LD_LIBRARY_PATH LD_AUDIT BASH_ENV ENV IFS SHELLOPTS BASHOPTS BAS
 PERL5LIB PERL5OPT PYTHONPATH PYTHONSTARTUP RUBYOPT NODE_OPTIONS GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_CONFIG_COUNT
 EDITOR VISUAL PAGER LESSOPEN GCONV_PATH LOCPATH HOME
 """
-_NOT_RELAYED = ("x11", "tun", "forward_stream", "forward_stream_remote")
+_FOLLOW = frozenset({SshKind.RSYNC_READ, SshKind.RSYNC_WRITE, SshKind.SCP_READ, SshKind.SCP_WRITE})
+_FORWARDED = {
+    "x11": "who holds the server sees and types on the client's display",
+    "tun": "a tunnel device joins two networks: no rule sees where its packets go",
+}
+_SOCKETS = ("/run/docker.sock", "/var/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock",
+            "/run/dbus/system_bus_socket", "/run/systemd/private")  # fmt: skip
 _HOMES = (".ssh/authorized_keys", ".bashrc", "/root/.ssh/authorized_keys", "/home/user/.ssh/authorized_keys")
 
 
@@ -55,11 +62,11 @@ def _of_rule(rule: Rule, policy: Policy) -> Iterator[str]:
             yield "a deny by command is no boundary: the same program has other names. Allow what may be run instead"
         return
     named = set(given.kinds or ())
-    for word in _NOT_RELAYED:
-        if word in named:
-            yield f"{word} is not relayed: it is refused whatever rules say"
     if rule.effect == "approve":
         return
+    yield from (why for word, why in _FORWARDED.items() if word in named)
+    if named & {"forward", "forward_stream"} and (socket := _reaches(given.paths)):
+        yield f"who may speak to {socket} can do anything on the host"
     for command in given.commands or ():
         yield from _of_command(command)
     if given.unparsed:
@@ -72,6 +79,8 @@ def _of_rule(rule: Rule, policy: Policy) -> Iterator[str]:
             break
     if given.ssh_kinds & SSH_GROUPS["file_write"] and not named & {"any"} and _writes_homes(given.paths):
         yield "who may write ~/.ssh/authorized_keys or ~/.bashrc can do anything that the login may do"
+    if SshKind.RSYNC_WRITE in given.ssh_kinds and given.paths and given.ssh_kinds & _FOLLOW:
+        yield "rsync can make links in these paths, and rsync and `scp -O` follow them: allow the sftp_ kinds instead"
     yield from _for_nobody(rule, policy)
 
 
@@ -86,6 +95,11 @@ def _of_command(command: str) -> Iterator[str]:
         yield f"`{command}`: {program} runs what it is told to, also by its input"
     elif program in RUNNERS and pattern.more:
         yield f"`{command}`: {program} can run other programs; write its arguments out, with `*` for one of them"
+
+
+def _reaches(paths: tuple[str, ...] | None) -> str:
+    found = (s for s in _SOCKETS if any(covers_path(pattern, s, below=False) for pattern in paths or ()))
+    return next(found, "")
 
 
 def _writes_homes(paths: tuple[str, ...] | None) -> bool:

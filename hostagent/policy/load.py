@@ -149,16 +149,6 @@ def _misplaced(read: list[_Read]) -> Iterator[FileError]:
                 if name in over_ssh and ("ssh" if over_ssh[name] else "sql") not in protocols:
                     what = f"this is about {'SQL' if over_ssh[name] else 'SSH'}, which `{name}` does not speak"
                     yield positions.error((which, index, "targets", at), what, "leave it out, or write one for it")
-        yield from _unseen(file, positions, {t.name for f, _ in read for t in f.targets if t.protocol == "mysql"})
-
-
-def _unseen(file: PolicyFile, positions: Positions, of_mysql: set[str]) -> Iterator[FileError]:
-    """Detectors that name a target whose results they do not see."""
-    for index, detector in enumerate(file.detectors):
-        for at, name in enumerate(detector.targets):
-            if name in of_mysql:
-                path: Path_ = ("detectors", index, "targets", at)
-                yield positions.error(path, "results of `protocol: mysql` are not looked through", "leave it out")
 
 
 def _nobody(
@@ -178,7 +168,7 @@ def _unknown(positions: Positions, path: Path_, what: str, name: str, known: set
 def _ambiguous(read: list[_Read]) -> Iterator[FileError]:
     placed = [(t, positions, i) for file, positions in read for i, t in enumerate(file.targets)]
     for (one, _, _), (other, positions, index) in combinations(placed, 2):
-        if _collide(one.match, other.match):
+        if one.protocol == other.protocol and _collide(one.match, other.match):
             yield positions.error(("targets", index, "match"), _collision(one), "narrow one of them")
 
 

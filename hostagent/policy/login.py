@@ -77,6 +77,7 @@ Principals = Annotated[
     tuple[Annotated[str, Field(strict=True, pattern=r"^[^\s,*?]{1,255}$")], ...],
     Field(strict=False, min_length=1, max_length=64),
 ]
+PUBLIC_KEY = r"^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(256|384|521)) [A-Za-z0-9+/]+={0,2}( .*)?$"
 Seconds = Annotated[float, Field(gt=0, le=MAX_LIFETIME)]
 
 
@@ -158,9 +159,13 @@ class Vault(Section):
 class SshLogin(Section):
     """What the secret of a credential is to an SSH server, and how it is used."""
 
-    kind: Literal["key", "password", "certificate_authority"] = Field(
-        description="key: a private key (OpenSSH or PEM, no passphrase); password; certificate_authority: the private "
-        "key of a CA that signs a certificate for each connection."
+    kind: Literal["key", "agent", "password", "certificate_authority"] = Field(
+        description="key: a private key (OpenSSH or PEM, no passphrase); agent: a key that an ssh-agent holds; "
+        "password; certificate_authority: the private key of a CA that signs a certificate for each connection."
+    )
+    socket: AbsolutePath | None = Field(None, description="agent: the socket that the ssh-agent listens at.")
+    public_key: Annotated[str, Field(strict=True, pattern=PUBLIC_KEY)] | None = Field(
+        None, description="agent: which of its keys, as `ssh-add -L` prints it."
     )
     lifetime: Annotated[int, Field(strict=True, ge=10, le=3600)] | None = Field(
         None, description="certificate_authority: seconds that a certificate is good for; default 60."
@@ -174,6 +179,8 @@ class SshLogin(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if (self.kind == "agent") != (self.socket is not None and self.public_key is not None):
+            raise ValueError("`socket` and `public_key` are needed with `kind: agent`, and go with nothing else")
         own = self.model_fields_set & {"lifetime", "principals", "force_command"}
         if own and self.kind != "certificate_authority":
             raise ValueError(f"`{min(own)}` goes with `kind: certificate_authority`")
@@ -199,7 +206,12 @@ class CredentialEntry(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if sum(source is not None for source in (self.file, self.systemd, self.exec, self.vault)) != 1:
+        sources = sum(source is not None for source in (self.file, self.systemd, self.exec, self.vault))
+        if self.ssh is not None and self.ssh.kind == "agent":
+            if sources:
+                raise ValueError("the key of `kind: agent` stays in the agent: no file or other source goes with it")
+            return self
+        if sources != 1:
             raise ValueError("exactly one of `file`, `systemd`, `exec` and `vault` is needed")
         if self.ssh is not None:
             if self.vault is not None and self.vault.engine == "database":

@@ -59,13 +59,14 @@ def _path(patterns: tuple[str, ...] | None, values: Iterable[str]) -> bool:
     return any(glob.path_matches(pattern, value) for value in values if value for pattern in patterns)
 
 
-def find_target(policy: Policy, destination: Endpoint, names: frozenset[str]) -> Target | None:
+def find_target(policy: Policy, destination: Endpoint, names: frozenset[str], spoken: str = "") -> Target | None:
     """The target that a destination is; `names` are names that resolve to its address. None: no target, so denied.
 
     An empty address is one that is not known: then only targets match that names alone say.
 
     Where several match, the most specific: one that gives hosts, then the longest network prefix, then one that gives
-    ports. Two that are equally specific are None: a guess could hand a credential to the wrong server.
+    ports. Of those that are equally specific it is the one whose protocol is `spoken`, where that is known; else None:
+    a guess could hand a credential to the wrong server.
     """
     lowered = frozenset(name.lower().rstrip(".") for name in names)
     found = [(s, t) for t in policy.targets if (s := _specificity(t.match, destination, lowered)) is not None]
@@ -73,6 +74,8 @@ def find_target(policy: Policy, destination: Endpoint, names: frozenset[str]) ->
         return None
     best = max(specificity for specificity, _ in found)
     finest = [target for specificity, target in found if specificity == best]
+    if len(finest) > 1:
+        finest = [target for target in finest if target.protocol == spoken]
     return target_value(finest[0], lowered) if len(finest) == 1 else None
 
 

@@ -200,6 +200,15 @@ def decide_operation(policy: Policy, actors: frozenset[str], target: str, operat
     return replace(_decide(policy, actors, target, operation), kinds=(operation.kind.value,))
 
 
+def decided_by_line(policy: Policy, actors: frozenset[str], target: str, shell: Operation) -> bool:
+    """Whether lines of a shell without a terminal may be decided one by one: no rule speaks of that shell, and some let
+    commands through for its login."""
+    ruling = decide_operation(policy, actors, target, shell)
+    rules = select_ssh(policy, actors, target)
+    runs = (rule for rule in (*rules.allows, *rules.approves, *rules.observes) if SshKind.EXEC in rule.kinds)
+    return ruling.verdict is Verdict.DENY and not ruling.rule and any(rule.is_for(shell.login) for rule in runs)
+
+
 def select_ssh(policy: Policy, actors: frozenset[str], target: str) -> Selection[SshRule]:
     """The rules about SSH that speak of these actors and this target; made once a policy."""
     key = ("ssh", actors, target)

@@ -20,6 +20,7 @@ from typing import Final
 
 from hostagent.approvals.values import Bound
 from hostagent.content.detector import Detector
+from hostagent.sql.masking.values import Masks
 from hostagent.values.decision import Decision, Outcome, Ruling, Value
 from hostagent.values.mysql import MysqlSettings
 
@@ -223,7 +224,7 @@ class Session(ABC):
 
     `captured` collects (leg the bytes came from, bytes) for the session recording; secrets are never put there.
     `sealed`: masks are in force, so what the upstream says is checked as well; the pump sets it before any statement.
-    `forbidden`: table OID and attribute number of columns that must not be in a result then.
+    `forbidden`: table OID and attribute number of columns that must not be in a result then; `masks`: those in force.
     """
 
     def __init__(self) -> None:
@@ -233,6 +234,7 @@ class Session(ABC):
         self.captured: list[tuple[Leg, bytes]] = []
         self.sealed = False
         self.forbidden: set[tuple[int, int]] = set()
+        self.masks: Masks | None = None
 
     @property
     def client_held(self) -> bool:

@@ -11,6 +11,7 @@ from hostagent.protocols.base import AskHuman, Session
 from hostagent.protocols.postgres.approval import TOO_LARGE
 from hostagent.runtime.waiting import Left, client_left
 from hostagent.sql.template import template
+from hostagent.ssh.operation import noun
 from hostagent.values.decision import Decision, Verdict
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ async def _answer(
         request.text if asked.exact else template(request.text) or request.text,
         tuple(decision.ruling.approval.split(",")),
         tuple(key.hex() for key in flow.cancel_keys),
+        noun(decision.ruling.kinds),
     )  # fmt: skip
     try:
         return await flow.worker.waiting.decide(held, decision.ruling, waits, gone)

@@ -164,7 +164,10 @@ def _question(request: Request, needs: Needs) -> str:
 
 
 def _found(ruling: Ruling, result: Rewritten, where: str | None, idle: bool) -> Found:
-    sent = replace(ruling, rewritten=result.text, masked=result.masked, forbidden=result.forbidden, shape=result.shape)
+    sent = replace(
+        ruling, rewritten=result.text, masked=result.masked, forbidden=result.forbidden, shape=result.shape,
+        constants=result.constants, derived=result.derived,
+    )  # fmt: skip
     lasting = result.lasting and (where is not None or not result.temporary)
     kept = replace(sent, rewritten=None, pieces=result.pieces) if lasting else None
     return Found(sent, kept, where, idle, result.temporary)

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from hostagent.runtime.worker import Worker
 
 CANARY_ANSWER = b"hostagent: intercepted\n"
+_PROTOCOLS = {Protocol.POSTGRES: "postgres", Protocol.SSH: "ssh"}
+_SAID = {
+    "postgres": " (the client speaks postgres)",
+    "ssh": " (the client speaks ssh)",
+    "mysql": " (the client waits for its server, as one of mysql does)",
+}  # what the refusal says, and `policy suggest` reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +66,24 @@ class Opened:
 async def open_flow(flow: Flow) -> Opened:
     """Attribute the connection and find its target. Raises Refused, after the refusal was recorded."""
     worker = flow.worker
-    made = await flow.way.attributed(worker, flow.id, flow.client.transport)
+    counted = worker.gate.counted
+    try:
+        made = await flow.way.attributed(worker, flow.id, flow.client.transport)
+    except Refused:
+        counted.flow("", "unattributed")
+        raise
+    canary = [made.destination.address, made.destination.port] in worker.settings["canary"]
+    refusal, login, spoken = "", Login(), ""
     target = find_target(worker.gate.policy, made.destination, made.names)
+    if target is None and not canary:
+        spoken = _spoken(await flow.way.first_bytes(flow.client))
+        target = find_target(worker.gate.policy, made.destination, made.names, spoken)
     context = event.FlowContext(flow.id, made.key, made.actor, target)
     if made.through:
         context.describe({"through": made.through})
-    canary = [made.destination.address, made.destination.port] in worker.settings["canary"]
-    refusal, login, first = "", Login(), b""
     if target is None:
-        refusal = f"denied: no target of the policy covers {made.destination}"
-        if not canary:
-            first = await flow.way.first_bytes(flow.client)
+        where = made.destination if made.destination.address else made.key.destination
+        refusal = f"denied: no target of the policy covers {where}{_SAID.get(spoken, '')}"
     elif target.login:
         try:
             login = await worker.login(target.name)
@@ -80,24 +93,32 @@ async def open_flow(flow: Flow) -> Opened:
         refused = refusal and not canary
         worker.journal.append(event.flow_refused(context, refusal) if refused else event.flow_opened(context))
     except RecordingError as error:
+        counted.flow("", "unrecorded")
         raise Refused(f"not recorded: {error.what}") from None
-    found = target or _nowhere(first)
+    if not canary:
+        counted.flow(target.name if target else "", _outcome(target, refusal))
+    found = target or Target("", spoken or "postgres", UpstreamTls.OFF)
     host = found.server_name or made.destination.address or min(made.names, default="")
     session = await _session(flow, found, login, context, host, refusal)
     answer = CANARY_ANSWER if canary else b""
     return Opened(made.actor, found, made.destination, context, session, refusal, answer, login.client_pem)
 
 
-def _nowhere(first: bytes) -> Target:
-    """A target for a client that is told in its own protocol, known by its first bytes, that it may not.
+def _outcome(target: Target | None, refusal: str) -> str:
+    if target is None:
+        return "no_target"
+    return "no_credential" if refusal else "opened"
+
+
+def _spoken(first: bytes) -> str:
+    """The protocol of a client that begins with these bytes, empty for none that is known.
 
     One that says nothing waits for its server's greeting, as those of MySQL do.
     """
     if not first:
-        return Target("", "mysql", UpstreamTls.OFF)
+        return "mysql"
     found = detect(first)
-    protocol = "ssh" if found is not None and found.protocol is Protocol.SSH else "postgres"
-    return Target("", protocol, UpstreamTls.OFF)
+    return _PROTOCOLS.get(found.protocol, "") if found is not None else ""
 
 
 async def _session(

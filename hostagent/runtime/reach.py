@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hostagent.flow")
 
+_FAILURES = {  # what the reasons below have in them → what failed
+    " cannot be reached: ": "connect",
+    "TLS to target ": "tls",
+    "TLS with the upstream failed: ": "tls",
+    "the upstream's certificate could not be verified: ": "tls",
+    "the upstream connection was lost": "lost",
+    "upstream leg: ": "lost",
+}
+
 
 async def start_client_tls(flow: Flow, hello: bytes) -> None:
     """TLS on the client leg, with a leaf for the name in its ClientHello."""
@@ -74,3 +83,8 @@ def why_lost(error: Exception | None) -> str:
     if isinstance(error, ssl.SSLError):
         return f"TLS with the upstream failed: {error.reason or 'handshake failure'}"
     return "" if error is None else "the upstream connection was lost"
+
+
+def upstream_failure(reason: str) -> str:
+    """What of an upstream failed when a flow ended for that reason: connect, tls, lost; empty for another reason."""
+    return next((how for words, how in _FAILURES.items() if words in reason), "")

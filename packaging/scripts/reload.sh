@@ -1,0 +1,4 @@
+# The units are gone.
+if [ -d /run/systemd/system ]; then
+    systemctl daemon-reload
+fi
