@@ -63,6 +63,7 @@ def grids(rows: Sequence[Row], alone: Costs) -> list[Grid]:
         _idle(medians),
         _shares(medians, alone),
         _ssh(medians),
+        _ssh_memory(medians),
         _mysql(medians),
         _mysql_bulk(medians),
     ]
@@ -104,8 +105,8 @@ def _case(case: dict[str, Any]) -> str:
     return f"{case['mode']}, {case['clients']}{' TLS' if case['tls'] else ''}"
 
 
-def _ratio(medians: Medians, field: str, case: dict[str, Any], other: str = MARK_OF) -> float | None:
-    ours, theirs = medians.of(field, way=OURS, **case), medians.of(field, way=other, **case)
+def _ratio(medians: Medians, field: str, case: dict[str, Any], other: str = MARK_OF, way: str = OURS) -> float | None:
+    ours, theirs = medians.of(field, way=way, **case), medians.of(field, way=other, **case)
     return ours / theirs if ours and theirs else None
 
 
@@ -205,13 +206,24 @@ def _idle(medians: Medians) -> Grid:
 
 def _ssh(medians: Medians) -> Grid:
     lines = []
-    others = ("direct", "direct, AES-GCM")
+    others = ("direct", "direct, AES-GCM", "haproxy", "jump host")
     for case in medians.cases("ssh", "what"):
         values = [_text(medians.of("value", way=way, **case), "{:,.1f}") for way in (*others, OURS)]
         ratios = [_text(_ratio(medians, "value", case, other), "{:.2f}") for other in others]
-        lines.append((case["what"], *values, *ratios, _text(medians.of("cpu_ms", way=OURS, **case), "{:.1f}")))
-    heads = ("SSH", *others, OURS, *(f"of {other}" for other in others), "CPU ms")
-    return Grid(f"SSH; CPU is {OURS}'s for one connection, one command, one MB", heads, lines)
+        spent = [_text(medians.of("cpu_ms", way=way, **case), "{:.1f}") for way in ("jump host", OURS)]
+        lines.append((case["what"], *values, *ratios, *spent))
+    heads = ("SSH", *others, OURS, *(f"of {other}" for other in others), "jump host's CPU ms", "CPU ms")
+    return Grid("SSH; CPU is for one connection, one command, one MB", heads, lines)
+
+
+def _ssh_memory(medians: Medians) -> Grid:
+    lines: list[tuple[str, ...]] = []
+    for case in medians.cases("ssh", "what"):
+        rows = [row for row in medians.rows(way=OURS, **case) if "grown_mb" in row]
+        if rows:
+            most = max(rows, key=lambda row: row["grown_mb"])
+            lines.append((case["what"], f"{most['moved_mb']:,.0f}", f"{most['grown_mb']:,.1f}"))
+    return Grid("The worker's memory, MB (the round that grew most)", ("SSH", "moved", "growth"), lines)
 
 
 def _mysql(medians: Medians) -> Grid:
@@ -220,11 +232,16 @@ def _mysql(medians: Medians) -> Grid:
     for case in medians.cases("mysql", "load", "mode", "tls", "threads"):
         values = [_text(medians.of("per_s", way=way, **case), "{:,.0f}") for way in (*others, OURS)]
         ratios = [_text(_ratio(medians, "per_s", case, other), "{:.2f}") for other in others]
-        cpu = [_text(medians.of("cpu_us", way=way, **case), "{:.0f}") for way in ("haproxy", OURS)]
+        masked = [
+            _text(medians.of("per_s", way="masked", **case), "{:,.0f}"),
+            _text(_ratio(medians, "per_s", case, OURS, way="masked"), "{:.2f}"),
+        ]
+        cpu = [_text(medians.of("cpu_us", way=way, **case), "{:.0f}") for way in ("haproxy", OURS, "masked")]
         name = f"{case['load'].removeprefix('oltp_')}, {case['mode']}, {_legs(case['tls'])}, {case['threads']}"
-        lines.append((name, *values, *ratios, *cpu))
+        lines.append((name, *values, *ratios, *masked, *cpu))
     ratios_of = tuple(f"of {other}" for other in others)
-    heads = ("load, threads", *others, OURS, *ratios_of, "haproxy µs", f"{OURS} µs")
+    cpu_of = ("haproxy µs", f"{OURS} µs", "masked µs")
+    heads = ("load, threads", *others, OURS, *ratios_of, "masked", "of unmasked", *cpu_of)
     return Grid("MySQL (sysbench): queries a second, and µs of the proxy's CPU for one", heads, lines)
 
 

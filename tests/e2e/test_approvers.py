@@ -24,6 +24,7 @@ import trustme
 from hostagent.approvals.signature import NONCE, SIGNATURE, TIMESTAMP, signature, signed_headers
 from tests.e2e.failure_lab import scratch
 from tests.e2e.world import World, eventually, target, world
+from tests.lab.dies import witness
 from tests.netns.topology import inside
 
 KEY = b"a key of the operator's, 32 long"
@@ -244,5 +245,7 @@ def test_a_server_that_cannot_prove_its_name_is_told_nothing(here: World, hook: 
     assert told(hook, 3) is None
     hook.present(ca)  # it is tried again
     assert json.loads(eventually(lambda: told(hook, 3))[2])["request"]["id"] == request
+    then = "telling is tried again until it works"
+    witness(70, "the channel to approvers (a webhook that cannot prove its name)", "what is held waits on", then)
     assert ask(here, f"{READERS},{APPROVERS}", "approvals.deny", id=request)["ok"]
     assert "denied by" in process.communicate(timeout=20)[0]

@@ -16,6 +16,7 @@ import pytest
 
 from hostagent.runtime.flow import ESTABLISH_DEADLINE
 from tests.e2e.failure_lab import POLICY, Stage, psql_command, scratch, staged, until
+from tests.lab.dies import witness
 from tests.netns.topology import DATABASE, inside
 
 DISK = 24 << 20
@@ -122,6 +123,8 @@ def test_analyzer_killed_in_the_middle_of_a_statement(stage: Stage) -> None:
     assert stage.child("analyzers") != analyzer
     assert session.ask("select 12 as after") == "12"
     assert stage.postgres.sql("select count(*) from scratch") == "0"
+    governed = "the statement that it had is denied; its session goes on, others wait"
+    witness(30, "the analyzer (SIGKILL)", governed, "replaced; what is new is decided again")
 
 
 def cpu_ticks(pid: int) -> int:
@@ -142,6 +145,8 @@ def test_no_analyzer_at_all_is_a_denial_in_time(stage: Stage) -> None:
     finally:
         os.kill(analyzer, signal.SIGCONT)
     assert until(lambda: session.ask("select 23 as after") == "23")
+    governed = "what was decided before goes on; what is new is denied within 8 s"
+    witness(31, "every analyzer, hung", governed, "goes on when one answers; sessions stay")
 
 
 def test_server_restarted_in_the_middle_of_a_session(stage: Stage) -> None:
@@ -156,6 +161,12 @@ def test_server_restarted_in_the_middle_of_a_session(stage: Stage) -> None:
     assert "(gone)" in crashed.ask("select 33") + crashed.ask("select 33")
     until(lambda: stage.way(stage.governed) == "way t")
     assert "the server closed the connection" in [e["unmapped"]["reason"] for e in stage.events("flow_closed")]
+    witness(
+        60,
+        "the upstream server (restart, crash)",
+        "their sessions end, as without us",
+        "they connect again when it is back",
+    )
 
 
 def test_server_stalls(stage: Stage) -> None:
@@ -175,6 +186,7 @@ def test_server_stalls(stage: Stage) -> None:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
     assert session.answer() == "41"
+    witness(61, "the upstream server, stalled", "they wait, as without us", "they go on when it does")
     assert new.communicate(timeout=20)[0] == "42\n"
     assert stage.way(stage.governed) == "way t"
 
@@ -210,6 +222,8 @@ def test_disk_full(stage: Stage, disk: Path) -> None:
     assert sum("insert into scratch" in text for text in decided) >= inserted
     verified = stage.agent.hostagent("audit", "verify", "--state-dir", stage.agent.state, check=False)
     assert verified.splitlines()[-1].startswith("intact"), verified
+    governed = "statements are denied, new connections are refused: nothing goes on unrecorded"
+    witness(50, "room for records (disk full)", governed, "goes on when there is room; the chain is whole")
 
 
 def fill(path: Path) -> None:
@@ -235,6 +249,12 @@ def test_a_server_that_says_nothing_is_given_up(stage: Stage, patient: tuple[flo
     assert "closed" in said, said
     reasons = [e["unmapped"]["reason"] for e in stage.events("flow_closed")]
     assert f"no session within {ESTABLISH_DEADLINE:g} s" in reasons
+    witness(
+        62,
+        "the upstream server, silent after connect",
+        f"given up after {ESTABLISH_DEADLINE:g} s",
+        "nothing is left open",
+    )
     assert stage.status()["flows"]["open"] == 0
 
 
@@ -249,4 +269,6 @@ def test_what_was_open_when_governing_began_is_ended_and_counted(stage: Stage) -
     for session in held:
         assert "(gone)" in session.ask("select 61") + session.ask("select 61")
     assert free.ask("select 62") == "62"
+    then = "they connect again, and are intercepted; counted as swept"
+    witness(14, "nothing: governing begins while connections are open", "those connections end", then)
     assert stage.way(stage.governed) == "way t"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -39,3 +40,18 @@ def test_every_worker_takes_flows_and_writes_a_chain_of_its_own(here: World) -> 
     assert here.agent.hostagent("audit", "verify", "--state-dir", here.agent.state).startswith("intact")
     status = json.loads(here.agent.hostagent("status", "-o", "json"))
     assert status["flows"]["unattributed"] == 0
+
+
+def test_children_hold_nothing_that_their_sandbox_says_they_gave_up(here: World) -> None:
+    """What tests/unit/package scores as unit files, seen on the children of a running daemon."""
+    status = json.loads(here.agent.hostagent("status", "-o", "json"))
+    pids = [child["pid"] for child in (*status["workers"], *status["analyzers"])]
+    assert len(pids) == 3
+    for pid in pids:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        facts = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        assert [int(facts[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")] == [0] * 4
+        assert (facts["NoNewPrivs"], facts["Seccomp"], facts["Groups"]) == ("1", "2", "")
+        assert "0" not in facts["Uid"].split()
+    networks = [Path(f"/proc/{pid}/ns/net").readlink() for pid in pids]
+    assert networks[0] == networks[1] != networks[2]

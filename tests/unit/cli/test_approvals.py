@@ -32,6 +32,7 @@ REQUEST: dict[str, Any] = {
         "login_uid": 1000,
     },
     "target": "db",
+    "what": "statement",
     "text": "DELETE FROM t\n WHERE id = $1",
     "values": 1,
     "rules": ["writes", "pay"],

@@ -14,7 +14,14 @@ from hostagent.kernel.probe import Check, Status
 
 
 def check(number: int, status: str) -> dict[str, Any]:
-    return {"number": number, "name": f"check {number}", "status": status, "evidence": "seen", "fix": "mend"}
+    return {
+        "number": number,
+        "id": f"a.{number}",
+        "name": f"check {number}",
+        "status": status,
+        "evidence": "seen",
+        "fix": "mend",
+    }
 
 
 @pytest.mark.parametrize(("statuses", "code"), [(("PASS", "WARN"), 0), (("PASS", "FAIL"), 1)])
@@ -28,7 +35,10 @@ def test_the_daemon_s_checks(
     assert out.splitlines()[1].split() == ["1", "PASS", "check", "1", "seen", "mend"]
     assert f"1 {statuses[1]}" in out.splitlines()[-1]
     assert main(["doctor", "-o", "json"]) == code
-    assert json.loads(capsys.readouterr().out)["checks"] == checks
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["checks"] == checks
+    assert sum(printed["results"].values()) == len(checks)
+    assert set(printed["results"]) == {"PASS", "WARN", "FAIL"}
 
 
 def test_without_a_daemon_the_host_is_checked_and_that_fails(
@@ -38,8 +48,8 @@ def test_without_a_daemon_the_host_is_checked_and_that_fails(
         raise Unreachable("no daemon answers", "start it")
 
     monkeypatch.setattr(doctor, "call", call)
-    monkeypatch.setattr(doctor, "probe", lambda: [Check(1, "cgroup v2", Status.PASS, "mounted", "")])
+    monkeypatch.setattr(doctor, "probe", lambda: [Check(3, "host.cgroup2", "cgroup v2", Status.PASS, "mounted", "")])
     assert main(["doctor", "-o", "json"]) == 1
     first, last = json.loads(capsys.readouterr().out)["checks"]
     assert (first["name"], first["status"]) == ("cgroup v2", "PASS")
-    assert (last["number"], last["status"], last["fix"]) == (2, "FAIL", "start it")
+    assert (last["number"], last["id"], last["status"], last["fix"]) == (20, "daemon.answers", "FAIL", "start it")

@@ -10,6 +10,7 @@ import os
 import pwd
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -492,6 +493,19 @@ def test_only_those_whom_the_rule_names(tmp_path: Path) -> None:
             assert (await decision).ruling.reason == f"approved by nobody (uid {nobody})"
 
     play(tmp_path, scenario)
+
+
+def test_setting_the_clock_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    approvals = Approvals(PolicyInForce(tmp_path / "policy.yaml"), nobody_told, lambda _: None)
+    before = approvals.now()
+    assert abs(before - time.time()) < 60
+    monkeypatch.setattr("time.time", lambda: before + 3600)
+    assert 0 <= approvals.now() - before < 60
+
+
+async def nobody_told(worker: str, operation: str, args: dict[str, Any]) -> dict[str, Any]:
+    raise ChannelError(f"{worker} is down")
 
 
 def test_who_is_gone_or_hidden_approves_nothing(tmp_path: Path) -> None:

@@ -131,6 +131,20 @@ def test_what_was_changed_is_put_back_and_told(kernel: Kernel, tmp_path: Path) -
     assert "connect4" in event
 
 
+def test_resolvers_that_the_host_learns_later_are_followed(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    governing, *_ = make(tmp_path)
+    known = ["127.0.0.53"]
+    monkeypatch.setattr(Config, "resolver_addresses", lambda _: list(known))
+    governing.begin()
+    asyncio.run(governing.verify())
+    known.append("10.0.0.2")
+    asyncio.run(governing.verify())
+    told = [step for step in kernel.done if step.startswith("set_resolvers")]
+    assert told == ["set_resolvers ['127.0.0.53']", "set_resolvers ['127.0.0.53', '10.0.0.2']"]
+
+
 def test_drift_that_stays_is_told_again(kernel: Kernel, tmp_path: Path) -> None:
     governing, counts, _ = make(tmp_path)
     governing.begin()

@@ -84,6 +84,20 @@ def test_only_the_recording_directory_is_the_worker_s(tmp_path: Path) -> None:
         assert directory.stat().st_mode & 0o022 == 0
 
 
+def test_the_set_group_bit_is_not_set_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RestrictSUIDSGID= of the unit forbids it; systemd-tmpfiles has set it, and directories below inherit it."""
+    config = Config(govern=Govern(cgroups=("/a",)), state_directory=tmp_path, runtime_directory=tmp_path / "run")
+    config.recording_directory.mkdir(mode=0o750)
+    config.recording_directory.chmod(0o2750)
+
+    def refuse(path: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    make_directories(config, (12345, 12346), 12347)
+    assert (config.recording_directory / "sessions").stat().st_mode & 0o7777 == 0o2750
+
+
 def test_a_state_directory_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     config = Config(

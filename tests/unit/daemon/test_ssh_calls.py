@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hostagent.credentials import ssh_agent
+from hostagent.credentials.secret import Unavailable
+from hostagent.credentials.ssh_key import SshKey, blob_of, login_request
 from hostagent.daemon.logins import Logins
 from hostagent.daemon.policies import PolicyInForce
 from hostagent.daemon.ssh_calls import SshCalls
 from hostagent.daemon.ssh_first_use import FirstUse
 from hostagent.errors import HostError
 from hostagent.pki.ssh_authority import SshAuthority
+from tests.lab import sshd
 from tests.lab.sshd import keygen
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBtPQPGmM6b3Yp9cP5Lr3mM8FjKJ0bT1A2s3d4f5g6h7"
@@ -81,6 +86,25 @@ def test_a_key_stays_here_and_signs(stage: Stage) -> None:
     signed = stage.ask("sign", target="key", login="root", host="web", session_id="aa" * 32, algorithm="ssh-ed25519")
     assert bytes.fromhex(signed["signature"]).startswith(b"\0\0\0\x0bssh-ed25519")
     assert answer["host_keys"]["known_hosts"] == "web ssh-ed25519 AAAA\n"
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), [("ed25519", "ssh-ed25519"), ("rsa", "rsa-sha2-512")])
+def test_a_key_of_an_ssh_agent_signs_there(tmp_path: Path, kind: str, algorithm: str) -> None:
+    public = keygen(tmp_path / "held", kind)
+    socket = tmp_path / "agent"
+
+    async def sign() -> bytes:
+        request = login_request(b"\xaa" * 32, "root", algorithm, public)
+        return await ssh_agent.sign(str(socket), blob_of(public), request, algorithm)
+
+    with sshd.ssh_agent(socket) as variable:
+        with pytest.raises(Unavailable, match="did not sign"):
+            asyncio.run(sign())
+        subprocess.run(["env", variable, "ssh-add", "-q", tmp_path / "held"], check=True)
+        signature = asyncio.run(sign())
+    assert signature == SshKey((tmp_path / "held").read_text(), "held").sign_login(b"\xaa" * 32, "root", algorithm)
+    with pytest.raises(Unavailable, match="did not answer"):
+        asyncio.run(sign())
 
 
 def test_a_ca_makes_a_certificate_for_the_workers_key(stage: Stage) -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from hostagent.kernel import cgroups, probe
-from hostagent.kernel.probe import CHECKS, Status
+from hostagent.kernel.probe import Status
 
 
 def test_every_check_is_numbered_and_says_what_it_saw() -> None:
     found = probe.probe()
-    assert [check.number for check in found] == list(range(1, len(CHECKS) + 1))
+    assert [(check.number, check.id) for check in found] == [
+        (1, "host.capabilities"), (2, "host.btf"), (3, "host.cgroup2"), (4, "host.bpffs"), (5, "host.libbpf"),
+        (6, "host.nftables"), (7, "host.ipv6"), (8, "host.source-validation"), (9, "host.foreign-marks"),
+        (10, "host.destroy-sockets"), (11, "host.io-uring"), (12, "host.clock"),
+    ]  # for ever: dashboards and scripts know them  # fmt: skip
     assert all(check.evidence and (check.fix or check.status is Status.PASS) for check in found)
     assert probe.missing() == [check for check in found if check.status is Status.FAIL]
 
@@ -59,3 +64,23 @@ def test_settings_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, valu
     monkeypatch.setattr(probe, "IPV6", tmp_path / "disable_ipv6")
     assert probe.source_marks()[0] is status
     assert probe.ipv6()[0] is status
+
+
+@pytest.mark.parametrize(
+    ("kernel", "said", "status"),
+    [
+        (0, "", Status.PASS),
+        (5, "", Status.WARN),
+        (-1, "yes", Status.PASS),
+        (-1, "no", Status.WARN),
+        (-1, "?", Status.WARN),
+    ],
+)
+def test_the_clock_is_asked_of_the_kernel_and_else_of_systemd(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kernel: int, said: str, status: Status
+) -> None:
+    (tmp_path / "timedatectl").write_text(f"#!/bin/sh\necho {said}\n")
+    (tmp_path / "timedatectl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr(probe.ctypes, "CDLL", lambda *_, **__: SimpleNamespace(adjtimex=lambda _: kernel))
+    assert probe.clock()[0] is status

@@ -111,6 +111,16 @@ def test_a_leaf_near_its_end_is_minted_anew(files: tuple[Path, Path], monkeypatc
     assert authority.leaf(("a.example",)) is not first
 
 
+def test_a_leaf_that_is_not_valid_any_more_since_the_clock_was_set_back_is_minted_anew(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority.load_or_create(*files)
+    first = authority.leaf(("a.example",))
+    assert authority.leaf(("a.example",)) is first
+    monkeypatch.setattr("hostagent.pki.authority.BACKDATE", -datetime.timedelta(minutes=1))
+    assert authority.leaf(("a.example",)) is not first
+
+
 def test_the_key_cannot_be_read_by_another_user(files: tuple[Path, Path]) -> None:
     Authority.load_or_create(*files)
     files[1].parent.chmod(0o755)

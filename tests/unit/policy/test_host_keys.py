@@ -65,7 +65,11 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path, more: dict[str, Any], wh
     [
         ({"name": "key", "user": "x", "file": "/k"}, "does not say `ssh`"),
         ({**CREDENTIAL, "ssh": {"kind": "key", "lifetime": 60}}, "goes with `kind: certificate_authority`"),
-        ({**CREDENTIAL, "ssh": {"kind": "agent"}}, "certificate_authority"),
+        ({**CREDENTIAL, "ssh": {"kind": "keyring"}}, "unknown word `keyring`"),
+        ({"name": "c", "ssh": {"kind": "agent"}}, "`socket` and `public_key` are needed"),
+        ({**CREDENTIAL, "ssh": {"kind": "key", "socket": "/a", "public_key": KEY}}, "go with nothing else"),
+        ({**CREDENTIAL, "ssh": {"kind": "agent", "socket": "/a", "public_key": KEY}}, "stays in the agent"),
+        ({"name": "c", "ssh": {"kind": "key"}}, "exactly one of"),
         ({**CREDENTIAL, "ssh": {"kind": "certificate_authority", "principals": ["a,b"]}}, "principals"),
     ],
 )

@@ -148,11 +148,6 @@ IN_OTHERS = [
         "3:5: targets[0]: `client_auth: scram` goes with `protocol: postgres`",
     ),
     (
-        "targets:\n  - {name: t, protocol: mysql, match: {hosts: a}}\n"
-        "detectors:\n  - {name: d, targets: [t], detect: card}\n",
-        "5:25: detectors[0].targets[0]: results of `protocol: mysql` are not looked through",
-    ),
-    (
         "targets:\n  - {name: t, protocol: postgres, match: {hosts: a}, tls: {upstream: require}}\n",
         "3:70: targets[0].tls.upstream: unknown word `require`",
     ),
@@ -211,6 +206,8 @@ def test_modes_must_agree(tmp_path: Path) -> None:
     ],
 )
 def test_targets_that_cover_the_same_as_exactly(tmp_path: Path, match: str, collides: bool) -> None:
+    beside = f"version: 1\ntargets:\n  - {{name: other, protocol: mysql, match: {match}}}\n"
+    assert load_policy(write(tmp_path, a=WHOLE, b=beside)), "the first bytes of a client say which"
     other = f"version: 1\ntargets:\n  - {{name: other, protocol: postgres, match: {match}}}\n"
     if collides:
         (found,) = errors(tmp_path, a=WHOLE, b=other)

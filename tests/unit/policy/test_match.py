@@ -85,6 +85,20 @@ def test_targets(address: str, port: int, names: tuple[str, ...], found: str | N
     assert (target.name if target else None) == found
 
 
+@pytest.mark.parametrize(("spoken", "found"), [("postgres", "pg"), ("mysql", "my"), ("ssh", None), ("", None)])
+def test_of_two_that_are_as_exact_it_is_the_one_that_is_spoken(spoken: str, found: str | None) -> None:
+    policy = policy_of("""
+targets:
+  - {name: pg, protocol: postgres, match: {addresses: 10.0.0.5}}
+  - {name: my, protocol: mysql, match: {addresses: 10.0.0.5}}
+  - {name: ours, protocol: mysql, match: {addresses: 10.0.0.5, ports: 3306}}
+""")
+    target = find_target(policy, Endpoint("10.0.0.5", 4406), frozenset(), spoken)
+    assert (target.name if target else None) == found
+    exact = find_target(policy, Endpoint("10.0.0.5", 3306), frozenset(), "postgres")
+    assert exact is not None and exact.name == "ours", "a port says more than a client"
+
+
 def test_the_value_of_a_target() -> None:
     names = frozenset({"db.example.com"})
     assert find_target(TARGETS, Endpoint("192.0.2.1", 1), names) == Target(

@@ -40,6 +40,21 @@ def test_a_destination_that_no_target_covers_becomes_one(
     assert not policy.rules
 
 
+@pytest.mark.parametrize(
+    ("port", "said", "protocol", "why"),
+    [
+        (4406, " (the client waits for its server, as one of mysql does)", "mysql", "waited for its server"),
+        (3306, " (the client speaks postgres)", "postgres", "what the client spoke"),
+        (4406, "", "postgres", "not known"),
+        (4406, " (the client speaks oracle)", "postgres", "not known"),
+    ],
+)
+def test_what_was_spoken_says_more_than_the_port(port: int, said: str, protocol: str, why: str) -> None:
+    where = f"10.0.0.9:{port}"
+    text = draft([Denied(where, "", "x.service", f"denied: no target of the policy covers {where}{said}")])
+    assert f"protocol: {protocol}  # {why}" in text
+
+
 def test_ssh_needs_a_host_key_that_nobody_but_the_operator_knows() -> None:
     assert "host_keys" in draft([Denied("10.0.0.5:22", "", "x", NO_TARGET)])
 
