@@ -17,7 +17,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 GUEST = HERE / "guest"
 BUILD = HERE.parent.parent / "build" / "vm"
-SUITE, MIRROR = "bookworm", "http://deb.debian.org"
+SUITE = "bookworm"
 DISK_BYTES = 8 << 30  # sparse
 # metapackage of a kernel → what the machines call it
 KERNELS = {"6.1": "linux-image-cloud-amd64", "6.12": "linux-image-6.12-cloud-amd64"}
@@ -75,17 +75,26 @@ def _tree() -> Path:
     script = GUEST / "install.sh"
     tree = BUILD / f"tree-{_key(SUITE, *PACKAGES, script.read_text())}"
     if not tree.exists():
+        mirror = _mirror()
         unfinished, archives = BUILD / "tree.unfinished", BUILD / "debs"
         shutil.rmtree(unfinished, ignore_errors=True)
         archives.mkdir(parents=True, exist_ok=True)
         _run(
             "debootstrap", "--variant=minbase", f"--cache-dir={archives}",
             "--include=systemd,systemd-sysv,initramfs-tools",
-            SUITE, str(unfinished), f"{MIRROR}/debian",
+            SUITE, str(unfinished), f"{mirror}/debian",
         )  # fmt: skip
-        _run("unshare", "--mount", "sh", str(script), str(unfinished), str(archives), MIRROR, SUITE, *PACKAGES)
+        _run("unshare", "--mount", "sh", str(script), str(unfinished), str(archives), mirror, SUITE, *PACKAGES)
         unfinished.rename(tree)
     return tree
+
+
+def _mirror() -> str:
+    """Where this host's apt gets Debian from, without the archive's name."""
+    asked = ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"]
+    sites = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.split()
+    (mirror,) = {site.rstrip("/").removesuffix("/debian") for site in sites if site.rstrip("/").endswith("/debian")}
+    return mirror
 
 
 def _file_system(tree: Path, made: Image) -> None:
