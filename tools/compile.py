@@ -34,7 +34,7 @@ MODULES = (
         )
     ),
     *(f"recording/{name}" for name in ("capture", "chain", "encode", "event", "journal")),
-    *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls", "standing", "tallies", "tape", "waiting")),
+    *(f"runtime/{name}" for name in ("flow", "gate", "leg", "memory", "tls", "standing", "tallies", "tape")),
     *(
         f"protocols/mysql/{name}"
         for name in (

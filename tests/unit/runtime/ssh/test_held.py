@@ -7,10 +7,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import pytest
 
 from tests.lab.sshd import Sshd
-from tests.unit.runtime.ssh.harness import Harness, play, policy, run
+from tests.unit.runtime.ssh.harness import Harness, play, policy
 
 ASK = {
     "name": "ask",
@@ -53,25 +54,19 @@ def test_a_client_that_gives_up_withdraws_it(sshd: Sshd, tmp_path: Path) -> None
 
 def test_a_channel_that_is_closed_withdraws_it_and_the_connection_goes_on(sshd: Sshd, tmp_path: Path) -> None:
     async def scene(h: Harness) -> None:
-        shared = ("ControlMaster=auto", f"ControlPath={tmp_path}/m", "ControlPersist=30")
-        assert (await h.ssh("true", options=shared))[0] == 0
-        process = await asyncio.create_subprocess_exec(
-            *h.command("echo", "hello", options=shared),
-            stdin=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        held = await h.asked.get()
-        assert process.stdin is not None
-        process.stdin.write(bytes(300_000))  # more than is read before it is decided
-        await process.stdin.drain()
-        process.kill()
-        await process.wait()
-        assert await h.asked.get() == {"withdrawn": held["id"]}
-        assert (await h.ssh("true", options=shared))[0] == 0
-        (flow,) = h.worker._flows
-        session: Any = flow.facts.session
-        assert not session._bridge.channels  # the one that was given up is gone
-        assert len(h.events("session_opened")) == 1
-        await run(*h.command(options=(f"ControlPath={tmp_path}/m",)), "-O", "exit")
+        known = asyncssh.import_known_hosts(h.known_hosts.read_text())
+        given: Any = {"known_hosts": known, "username": "root", "client_keys": None, "config": None}
+        async with asyncssh.connect("127.0.0.1", h.port, **given) as client:
+            assert (await client.run("true")).exit_status == 0
+            process = await client.create_process("echo hello", encoding=None)
+            held = await h.asked.get()
+            process.stdin.write(bytes(300_000))  # more than is read before it is decided
+            process.close()
+            assert await h.asked.get() == {"withdrawn": held["id"]}
+            assert (await client.run("true")).exit_status == 0
+            (flow,) = h.worker._flows
+            session: Any = flow.facts.session
+            assert not session._bridge.channels  # the one that was given up is gone
+            assert len(h.events("session_opened")) == 1
 
     play(sshd, tmp_path, scene, policy(None, ASK))
