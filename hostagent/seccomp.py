@@ -14,7 +14,6 @@ import platform
 import socket
 import struct
 from collections.abc import Iterable, Sequence
-from functools import cache
 from importlib import resources
 
 from hostagent.errors import HostError
@@ -41,6 +40,10 @@ NAMESPACES = 0x7E020080  # CLONE_NEW* of clone(2), linux/sched.h; clone3 hides i
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
 
+# read at once: who gives up what stands here may not be able to read it any more
+_TEXT = resources.files("hostagent").joinpath("system_calls.txt").read_text(encoding="ascii")
+_TABLE = tuple(tuple(line.split()) for line in _TEXT.splitlines())
+
 Step = tuple[int, int, str, str]  # code, value, where to go when true, when false; empty: on
 
 
@@ -55,15 +58,9 @@ def refuse(names: Iterable[str]) -> None:
     _load(_program(*_numbers(names)))
 
 
-@cache
-def _table() -> tuple[tuple[str, ...], ...]:
-    text = resources.files("hostagent").joinpath("system_calls.txt").read_text(encoding="ascii")
-    return tuple(tuple(line.split()) for line in text.splitlines())
-
-
 def names_of(group: str) -> set[str]:
     """The names of a group of systemd's (without its `@`)."""
-    return {row[1] for row in _table() if row[0] == group}
+    return {row[1] for row in _TABLE if row[0] == group}
 
 
 def _machine() -> tuple[int, int]:
@@ -76,7 +73,7 @@ def _machine() -> tuple[int, int]:
 def _number(name: str) -> int | None:
     """The number of a system call on this machine, or None where it has none."""
     _, column = _machine()
-    return next((int(row[column]) for row in _table() if row[1] == name and row[column] != "-"), None)
+    return next((int(row[column]) for row in _TABLE if row[1] == name and row[column] != "-"), None)
 
 
 def _numbers(names: Iterable[str]) -> tuple[int, list[int]]:

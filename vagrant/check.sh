@@ -44,7 +44,7 @@ check "and its twin, not governed, is the server's to answer" yes 2 direct "sele
 check "MariaDB, governed: an allowed statement" yes grace mariadb_asked "select owner from app.accounts where id = 2"
 check "MariaDB, governed: a denied one" no "denied by policy" mariadb_asked "drop table app.accounts"
 check "SSH, governed: an allowed command, as the login that the agent holds" yes deploy ssh_asked "id -un"
-check "SSH, governed: a denied one" no "denied by policy" ssh_asked "cat /etc/hostname"
+check "SSH, governed: a denied one" no "no rule allows exec" ssh_asked "cat /etc/hostname"
 check "the record is whole" yes "" hostagent audit verify
 systemctl stop hostagentd.socket hostagentd.service
 check "without the daemon a governed process is refused" no refused asked "select 1"
