@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import gc
 import logging
+import os
 import resource
 import socket
 import ssl
@@ -312,6 +313,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--listen", type=int, action="append", default=[])
     parser.add_argument("--become", type=int, nargs=2, required=True, metavar=("UID", "GID"))
     args = parser.parse_args(argv)
+    # asyncssh asks for the user's name and home, which a worker's user may not have; it finds no files of either here
+    os.environ |= {"LOGNAME": "hostagent", "HOME": "/nonexistent"}
     library = find_spec("asyncssh")
     if library is None or not all(readable_by_all(Path(file)) for file in (__file__, library.origin or "/nowhere")):
         import hostagent.runtime.ssh.opening  # noqa: F401  usually loaded when the first SSH flow comes

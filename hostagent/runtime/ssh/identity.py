@@ -6,7 +6,6 @@ Only the certificate is offered, never the plain key: so a key that a client has
 from __future__ import annotations
 
 import copy
-import os
 import time
 from collections import OrderedDict
 from typing import Any
@@ -23,9 +22,6 @@ VERSION = "hostagent"
 VERSION_LINE = f"SSH-2.0-{VERSION}\r\n".encode()
 FAST = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")  # one call for a packet; asyncssh's others take several
 CIPHERS = (*FAST, "chacha20-poly1305@openssh.com", "aes256-ctr", "aes192-ctr", "aes128-ctr")
-
-# asyncssh asks for the user's name and home, which a worker's user may not have; it finds no files of either here
-os.environ |= {"LOGNAME": "hostagent", "HOME": "/nonexistent"}
 
 
 asyncssh.set_log_level("CRITICAL")  # it logs commands and names; what there is to say, events say

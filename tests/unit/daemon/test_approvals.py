@@ -34,6 +34,7 @@ from hostagent.recording.journal import RecordingError
 from hostagent.runtime.channel import Channel, ChannelError
 from hostagent.runtime.waiting import Left, Waiting
 from hostagent.values.decision import Decision, Ruling, Verdict
+from tests.lab.folders import open_to_all
 
 POLICY = """version: 1
 rules:
@@ -415,9 +416,7 @@ async def _status(_: dict[str, Any]) -> dict[str, Any]:
 @contextlib.asynccontextmanager
 async def control(host: Host, directory: Path) -> AsyncIterator[Path]:
     """A control socket of mode 0660 with an ACL for the approvers' group, as the daemon makes it."""
-    for above in (directory, *directory.parents):
-        if above.is_relative_to("/tmp/pytest-of-root"):
-            above.chmod(0o755)
+    open_to_all(directory)
     path = directory / "control.sock"
     sock = listen_unix(path, 0o660)
     admit_group(path, GROUP)

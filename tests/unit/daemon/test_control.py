@@ -18,6 +18,7 @@ from hostagent.daemon import control
 from hostagent.daemon.control import MAX_REQUEST, ApproversOperation, ControlServer, Operation, Peer
 from hostagent.daemon.workers import listen_unix
 from hostagent.errors import HostError
+from tests.lab.folders import open_to_all
 
 READERS = 4321
 APPROVERS = 4322
@@ -58,9 +59,7 @@ OPERATIONS: dict[str, Operation | ApproversOperation] = {
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A control server on a socket that everyone can reach, in a thread of its own."""
     monkeypatch.setattr(control, "REQUEST_SECONDS", 0.3)
-    for directory in (tmp_path, *tmp_path.parents):
-        if directory.stat().st_uid == os.getuid() and directory.is_relative_to("/tmp/pytest-of-root"):
-            directory.chmod(0o755)
+    open_to_all(tmp_path)
     path = tmp_path / "control.sock"
     sock = listen_unix(path, 0o666)
     loop = asyncio.new_event_loop()

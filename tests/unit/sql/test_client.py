@@ -77,7 +77,7 @@ def test_no_analyzer_is_no_answer(tmp_path: Path) -> None:
     ("reply", "expected"),
     [
         ({"result": {"unsafe": ["because", "fix"]}}, Unsafe("because", "fix")),
-        ({"result": {"rewritten": ["SELECT 1", [], [], None, [], [False, False], []]}}, Rewritten("SELECT 1")),
+        ({"result": {"rewritten": ["SELECT 1", [], [], None, [], [False, False], [], [], []]}}, Rewritten("SELECT 1")),
         ({"result": {"rewritten": [None, [], [], None]}}, Unsafe(DEAD.reason)),
         ({"result": None}, Unsafe(DEAD.reason)),
         ({"analysis": GOOD.to_json()}, Unsafe(DEAD.reason)),
