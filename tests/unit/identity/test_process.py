@@ -132,7 +132,8 @@ def test_an_exec_is_seen_though_the_record_is_the_same() -> None:
     assert proc.process(record).executable == python
     child.stdin.write(b"\n")
     child.stdin.close()
-    wait_until(lambda: Path(f"/proc/{child.pid}/exe").resolve() == SLEEP)
+    words = f"{SLEEP}\0" + "60\0"  # the kernel shows the new program a moment before its arguments
+    wait_until(lambda: Path(f"/proc/{child.pid}/cmdline").read_bytes() == words.encode())
     after = proc.process(record)
     assert (after.executable, after.command_line) == (str(SLEEP), (str(SLEEP), "60"))
     child.send_signal(signal.SIGKILL)
