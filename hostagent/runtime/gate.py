@@ -173,6 +173,12 @@ class Gate:
             self._gather(asker)
             self._tick_soon()
 
+    def gather_all(self) -> None:
+        """The same for every flow; it is left to `flush` to write it."""
+        ended, self._ended = self._ended, []
+        for asker in ended:
+            self._gather(asker)
+
     def _gather(self, asker: Standing) -> None:
         outcomes, failed = asker.outcomes, asker.failed
         asker.outcomes, asker.failed = [], False
@@ -217,9 +223,7 @@ class Gate:
 
     def _tick(self) -> None:
         self._ticking = False
-        ended, self._ended = self._ended, []
-        for asker in ended:
-            self._gather(asker)
+        self.gather_all()
         if self._events and not self._scheduled:
             self.flush()
             if self._events:  # they could not be written

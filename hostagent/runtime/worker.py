@@ -118,6 +118,7 @@ class Worker:
             flusher.cancel()
             for flow in list(self._flows):
                 flow.end("the worker stopped")
+            self.gate.gather_all()
             self.gate.flush()
             channel.cancel()
 

@@ -18,18 +18,24 @@ from tests.unit.runtime.ssh.harness import Harness, play, run
 COMMANDS = 10  # at once: each may have 2 MiB under way
 
 
+async def talking(h: Harness) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+    """An `ssh … cat` that has answered once, and its stderr."""
+    pipe = asyncio.subprocess.PIPE
+    command = h.command("cat", options=("LogLevel=INFO",))
+    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+    process.stdin.write(b"up\n")
+    assert await process.stdout.readline() == b"up\n"
+    return process, process.stderr
+
+
 def test_a_server_that_dies_ends_the_connection_with_a_word(sshd: Sshd, tmp_path: Path) -> None:
     server = Sshd(ports=(free_port(),), listen=("127.0.0.1",)).prepare()
 
     async def scene(h: Harness) -> None:
-        pipe = asyncio.subprocess.PIPE
-        command = h.command("cat", options=("LogLevel=INFO",))
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-        process.stdin.write(b"up\n")
-        assert await process.stdout.readline() == b"up\n"
+        process, errors_of = await talking(h)
         server.kill()
-        errors = await process.stderr.read()
+        errors = await errors_of.read()
         assert await process.wait() == 255 and b"closed the connection" in errors, errors
         (finished,) = h.events("finished")
         assert finished["unmapped"]["error"]
@@ -46,19 +52,14 @@ def test_a_server_that_falls_silent_is_not_waited_for(tmp_path: Path, monkeypatc
     server = Sshd(ports=(free_port(),), listen=("127.0.0.1",)).prepare()
 
     async def scene(h: Harness) -> None:
-        pipe = asyncio.subprocess.PIPE
-        command = h.command("cat", options=("LogLevel=INFO",))
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=pipe)
-        assert process.stdin is not None and process.stdout is not None and process.stderr is not None
-        process.stdin.write(b"up\n")
-        assert await process.stdout.readline() == b"up\n"
+        process, errors_of = await talking(h)
         await asyncio.sleep(2)  # one that answers is let be
         assert process.returncode is None
         stopped = server.of_connections()
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)  # it keeps its end of the connection open
         async with asyncio.timeout(30):
-            errors = await process.stderr.read()
+            errors = await errors_of.read()
         assert await process.wait() == 255 and b"the server has not answered for 2 s" in errors, errors
         assert "has not answered" in (await ended(h))["unmapped"]["reason"]
         assert h.events("finished")[0]["unmapped"]["error"]
